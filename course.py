@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""One door to the course. It needs nothing but Python 3.11 or newer.
+
+python3 course.py lab        install what is missing, fetch the first data, open JupyterLab on lesson 00
+python3 course.py test       the same set-up, then every test and every notebook
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "mmcourse-installed.json"
+FIRST_DATA = ("emoji", "stocks")  # what lessons 00 and 01 load
+NEEDED_GB = 8
+
+
+class Stop(Exception):
+    """A sentence for the person at the keyboard."""
+
+
+def say(text):
+    """Print at once, also when the output goes to a file."""
+    print(text, flush=True)
+
+
+def run(command, *, check=True, **settings):
+    """Run a command in the repository root; stop with one sentence when it fails."""
+    status = subprocess.run([str(part) for part in command], cwd=ROOT, **settings).returncode
+    if check and status:
+        raise Stop(f"'{' '.join(map(str, command[1:4]))} …' failed with status {status}; its own words stand above.")
+    return status
+
+
+# --- the environment -------------------------------------------------------------------------------------------------
+
+
+def wanted(torch_index):
+    """Return what the installation depends on; when it changes, the environment is brought up to date."""
+    return {
+        "pyproject": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
+        "python": ".".join(map(str, sys.version_info[:2])),
+        "place": str(ROOT),
+        "torch_index": torch_index,
+    }
+
+
+def installed():
+    """Read the stamp of the last complete installation, or {}."""
+    try:
+        return json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def works():
+    """Tell whether the environment's Python starts."""
+    with contextlib.suppress(OSError):
+        return subprocess.run([str(PYTHON), "-c", ""], capture_output=True).returncode == 0
+    return False
+
+
+def make_venv():
+    """Make .venv, or make it anew when it is broken or belongs to another Python."""
+    if VENV.exists() and not VENV.joinpath("pyvenv.cfg").exists() and any(VENV.iterdir()):
+        raise Stop(f"{VENV} exists but is not a virtual environment; move it away and run this again.")
+    try:
+        venv.EnvBuilder(with_pip=True, clear=VENV.exists()).create(VENV)
+    except (subprocess.CalledProcessError, OSError) as error:
+        raise Stop(
+            f"Python could not make {VENV} ({error}). On Debian and Ubuntu: sudo apt install python3-venv; then again."
+        ) from None
+
+
+def install(torch_index):
+    """Install the course with its lab and test extras, by uv when it can be had and by pip otherwise."""
+    run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"], check=False)
+    fast = subprocess.run([str(PYTHON), "-m", "uv", "--version"], capture_output=True).returncode == 0
+    tools = [["-m", "uv", "pip", "install", "--python", PYTHON]] if fast else []
+    tools.append(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "on"])
+    course = ["-e", ".[lab,test]"]
+    for tool in tools:
+        steps = [["torch", "torchvision", "--index-url", torch_index], course] if torch_index else [course]
+        if all(run([PYTHON, *tool, *step], check=False) == 0 for step in steps):
+            return
+        say("That did not work." + (" Trying plain pip." if tool[1] == "uv" else ""))
+    raise Stop("The packages could not be installed. Is the network up? Run the same command again; it continues.")
+
+
+def ensure(torch_index=None):
+    """Bring the environment up to date; a second run takes no time."""
+    if sys.version_info < (3, 11):
+        raise Stop(f"The course needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    done = installed()
+    torch_index = torch_index or done.get("torch_index")
+    goal = wanted(torch_index)
+    if done == goal and works():
+        return
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free < NEEDED_GB and not done:
+        say(f"Note: {free:.1f} GB free here; a full installation takes about 7 GB (README: the small installation).")
+    began = time.perf_counter()
+    say("Installing into .venv (about 6 GB with PyTorch; one to ten minutes, once) …")
+    if done.get("python") != goal["python"] or not works():
+        make_venv()
+    STAMP.unlink(missing_ok=True)
+    install(torch_index)
+    STAMP.write_text(json.dumps(goal), encoding="utf-8")
+    say(f"Installed in {time.perf_counter() - began:.0f} s.")
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+def module(name, *arguments, check=True, **settings):
+    """Run a module of the course with the environment's Python."""
+    return run([PYTHON, "-m", name, *arguments], check=check, **settings)
+
+
+def lab(options, rest):
+    """Open JupyterLab on lesson 00; whatever follows is passed on to it (--no-browser, --port 8889 …)."""
+    ensure(options.torch_index)
+    say("Fetching the data of lessons 00 and 01 (about 35 MB, under a minute, once) …")
+    if module("mmcourse.data", *FIRST_DATA, check=False):
+        say("Some data is missing (see above); the lessons that need it will say so. JupyterLab opens all the same.")
+    say("Opening JupyterLab. Stop it with Ctrl-C; your work is saved in notebooks/.")
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    return module("jupyterlab", "notebooks/00_start_here.ipynb", *rest, check=False)
+
+
+def step(number, text, action):
+    """Announce a step of the tests, run it and say how long it took."""
+    say(f"\n[{number}/5] {text}")
+    began = time.perf_counter()
+    action()
+    say(f"[{number}/5] took {time.perf_counter() - began:.0f} s")
+
+
+def test(options, rest):
+    """Run every test: style, units, doctests, checks, freshness, then every notebook."""
+    ensure(options.torch_index)
+    scratch = ROOT / "build" / "test"
+    scratch.mkdir(parents=True, exist_ok=True)
+    os.environ.update(MMCOURSE_PROGRESS=str(scratch / "progress.json"), MPLBACKEND="agg", OMP_NUM_THREADS="1")
+    step(1, "data (fetched once, then cached)", lambda: module("mmcourse.data", "--all"))
+    step(2, "code style", lambda: (module("ruff", "check", "-q", "."), module("ruff", "format", "-q", "--check", ".")))
+    step(
+        3,
+        "units, doctests, checks, twins, freshness",
+        lambda: module("pytest", "-n", "2", "--dist", "worksteal", *rest),
+    )
+    step(4, "every notebook, small (profile smoke)", lambda: module("tools.notebooks", "smoke"))
+    if options.all:
+        step(5, "every solved notebook, strictly (profile quick)", lambda: module("tools.notebooks", "quick"))
+    say("\nEverything passed.")
+    return 0
+
+
+def passed_on(name):
+    """Return a command that sets up the environment and hands over to a module of the course."""
+
+    def command(options, rest):
+        ensure(options.torch_index)
+        return module(name, *rest, check=False)
+
+    return command
+
+
+COMMANDS = {
+    "lab": (lab, "install, fetch the first data, open JupyterLab on lesson 00"),
+    "test": (test, "install, then run every test; --all also runs the solved notebooks strictly"),
+    "build": (passed_on("tools.build"), "make the notebooks from their sources: build [NN …] [--check]"),
+    "data": (passed_on("mmcourse.data"), "fetch data before you need it: data --all, or data NAME …"),
+    "doctor": (passed_on("mmcourse.doctor"), "find out what is wrong with this installation"),
+    "progress": (passed_on("mmcourse.check.progress"), "show which exercises you have solved"),
+}
+
+
+def main(arguments=None):
+    """Read the command line and run one command."""
+    parser = argparse.ArgumentParser(
+        prog="course.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--torch-index", metavar="ADDRESS", help="take torch and torchvision from this package index")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, (_, text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, add_help=name in ("lab", "test"))
+        if name == "test":
+            sub.add_argument("--all", action="store_true", help="also run the solved notebooks strictly under quick")
+    options, rest = parser.parse_known_args(arguments)
+    try:
+        return COMMANDS[options.command][0](options, rest)
+    except Stop as stop:
+        say(f"\n{stop}")
+    except KeyboardInterrupt:
+        say("\nStopped. Nothing is broken: run the same command again and it goes on.")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

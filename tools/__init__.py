@@ -1,0 +1,1 @@
+"""The authoring pipeline: one lesson source in, the learner's and the solved notebook out."""
