@@ -1,0 +1,129 @@
+"""The data of the course: ``load`` a set by name, or look at it as a ``table``.
+
+>>> from mmcourse import data
+>>> sorted(data.REGISTRY)[-1]
+'stocks'
+"""
+
+import inspect
+from importlib import import_module
+
+from mmcourse.data.cache import cache_folder, is_whole, prepared
+from mmcourse.data.errors import DataError
+from mmcourse.data.registry import REGISTRY
+
+__all__ = [
+    "REGISTRY",
+    "DataError",
+    "DataSplits",
+    "Split",
+    "cache_folder",
+    "collate",
+    "load",
+    "prepare",
+    "ready",
+    "table",
+]
+
+_NEED_TORCH = ("DataSplits", "Split", "collate")
+_SHOWN = set()
+
+
+def load(name, **options):
+    """Return a data set, fetched and prepared on first use.
+
+    Parameters
+    ----------
+    name : str
+        One of ``REGISTRY``.
+    **options
+        Of the set; its card in ``data/`` lists them.
+
+    Returns
+    -------
+    DataSplits
+
+    Raises
+    ------
+    DataError
+        Unknown name, or the set cannot be had; the message says what to do.
+    ValueError
+        An option the set does not have, or a bad value of one.
+    """
+    entry = _entry(name)
+    _check_options(entry.load, f"load({name!r})", options)
+    splits = entry.load(prepare(name), **options)
+    _announce(entry)
+    return splits
+
+
+def table(name, **options):
+    """Return the raw table of a data set that is one.
+
+    Parameters
+    ----------
+    name : str
+    **options
+        Of the set.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    DataError
+        Unknown name, no table, or the set cannot be had.
+    """
+    entry = _entry(name)
+    if entry.table is None:
+        tables = ", ".join(key for key, other in REGISTRY.items() if other.table)
+        raise DataError(f"The data set {name!r} is not a table; these are: {tables}")
+    _check_options(entry.table, f"table({name!r})", options)
+    return entry.table(prepare(name), **options)
+
+
+def prepare(name):
+    """Fetch and build a data set unless it is in the cache.
+
+    Returns
+    -------
+    pathlib.Path or None
+        Its folder; None for a set that needs none.
+    """
+    entry = _entry(name)
+    return prepared(entry) if entry.build else None
+
+
+def ready(name):
+    """Return whether a data set can be loaded without a network."""
+    entry = _entry(name)
+    return entry.build is None or is_whole(cache_folder() / f"{name}-{entry.key()}")
+
+
+def _entry(name):
+    if name not in REGISTRY:
+        raise DataError(f"There is no data set {name!r}; there are: {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def _check_options(function, call, options):
+    known = list(inspect.signature(function).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{call} has no option {option!r}; it has: {', '.join(known) or 'none'}")
+
+
+def _announce(entry):
+    """Print what must be seen: that data is synthetic, every time; who made it, once."""
+    if not entry.real:
+        print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
+    if entry.attribution and entry.name not in _SHOWN:
+        _SHOWN.add(entry.name)
+        print(entry.attribution)
+
+
+def __getattr__(name):
+    if name in _NEED_TORCH:
+        return getattr(import_module("mmcourse.data.splits"), name)
+    raise AttributeError(f"mmcourse.data has no {name!r}")

@@ -1,0 +1,41 @@
+"""``python -m mmcourse.data [--all] [NAME ...]``: fetch and prepare data sets; ``--cards`` writes their cards."""
+
+import argparse
+import sys
+import time
+
+from mmcourse import data
+
+
+def main(arguments=None):
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m mmcourse.data", description="Fetch the data sets of the course.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(data.REGISTRY)}")
+    parser.add_argument("--all", action="store_true", help="fetch every set that can be fetched")
+    options = parser.parse_args(arguments)
+    names = list(data.REGISTRY) if options.all else options.names
+    failed = [name for name in names if not _fetch(name)]
+    return 1 if failed else _overview()
+
+
+def _fetch(name):
+    start = time.perf_counter()
+    try:
+        there = data.ready(name)
+        data.prepare(name)
+    except data.DataError as error:
+        print(error, file=sys.stderr)
+        return False
+    print(f"{name}: {'already there' if there else f'ready after {time.perf_counter() - start:.0f} s'}")
+    return True
+
+
+def _overview():
+    print(f"Cache: {data.cache_folder()}")
+    for name, entry in data.REGISTRY.items():
+        print(f"  {name:16}{'ready' if data.ready(name) else 'not fetched':13}{entry.size}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
