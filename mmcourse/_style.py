@@ -1,0 +1,86 @@
+"""The one style of the course's figures; `mmcourse.plotting` draws in it."""
+
+import functools
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from cycler import cycler
+
+__all__ = ["BASELINE", "COLORS", "finish", "styled", "use_style", "wrap"]
+
+#: Eight colours, after Okabe and Ito (2008), that stay apart under the common colour vision deficiencies.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B2A86", "#707070")
+
+BASELINE = {"color": "#333333", "linestyle": (0, (5, 3)), "linewidth": 1.8}
+_STYLE = {
+    **sns.axes_style("ticks"),
+    **sns.plotting_context("notebook", font_scale=1.2),
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#555555",
+    "axes.grid": True,
+    "axes.linewidth": 0.8,
+    "axes.prop_cycle": cycler(color=COLORS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 12,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "figure.figsize": (6.4, 4.0),
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.8,
+    "image.cmap": "crest",
+    "legend.frameon": False,
+    "lines.linewidth": 2.2,
+    "lines.markersize": 6.5,
+    "savefig.dpi": "figure",
+    "xtick.major.width": 0.8,
+    "ytick.major.width": 0.8,
+}
+
+
+def use_style():
+    """Make the course's style the default of every later matplotlib and seaborn figure."""
+    plt.rcParams.update(_STYLE)
+
+
+def styled(plot):
+    """Draw in the course's style whatever the global settings are, and take the figure off pyplot's list."""
+
+    @functools.wraps(plot)
+    def drawn(*args, **kwargs):
+        before = set(plt.get_fignums())
+        try:
+            with plt.rc_context(_STYLE):
+                return plot(*args, **kwargs)
+        finally:
+            for number in set(plt.get_fignums()) - before:
+                plt.close(number)
+
+    return drawn
+
+
+def wrap(name, width=24):
+    """Break a long name between words, never inside one."""
+    return textwrap.fill(str(name), width, break_long_words=False, break_on_hyphens=False)
+
+
+def finish(figure, axes, xlabel, ylabel, title):
+    """Label the axes, put the legend outside them, and let the figure grow by what long names and legend need."""
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set_title(textwrap.fill(title, 50))
+    handles, names = axes.get_legend_handles_labels()
+    if axes.get_legend():
+        axes.get_legend().remove()
+    where = "right upper" if len(handles) > 1 else "upper right"
+    legend = figure.legend(handles, [wrap(name) for name in names], loc=f"outside {where}") if handles else None
+    size = figure.get_size_inches()
+    figure.set_size_inches(4 * size)  # room enough to measure the texts
+    figure.draw_without_rendering()
+    tall = max(text.get_window_extent().height for text in axes.get_xticklabels()) / figure.dpi
+    wide = max(text.get_window_extent().width for text in axes.get_yticklabels()) / figure.dpi
+    wide += legend.get_window_extent().width / figure.dpi if len(handles) > 1 else 0
+    figure.set_size_inches(size + np.maximum(0, [wide - 0.5, tall - 0.3]))
+    return figure
