@@ -17,7 +17,7 @@ _HOMES = {
     "claim": "check.claims",
     "progress": "check.progress",
 }
-_SUBMODULES = ("check", "data", "ensembles", "metrics", "plotting", "session", "training", "widgets")
+_SUBMODULES = ("check", "data", "doctor", "ensembles", "metrics", "plotting", "session", "training", "widgets")
 
 __all__ = [*_HOMES, *_SUBMODULES]
 

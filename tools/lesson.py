@@ -181,9 +181,14 @@ def notebook(lesson, solved):
     return made
 
 
+def parse(source):
+    """Parse a cell; lines of shell or magics, which the rules refuse by name, are left out."""
+    return ast.parse("\n".join("" if line.lstrip()[:1] in ("!", "%") else line for line in source.splitlines()))
+
+
 def code(lesson):
     """Return [(cell index, cell, parsed tree)] of the code cells, solutions included."""
-    return [(i, c, ast.parse(c.source)) for i, c in enumerate(lesson.cells) if c.cell_type == "code"]
+    return [(i, c, parse(c.source)) for i, c in enumerate(lesson.cells) if c.cell_type == "code"]
 
 
 def definitions(number):

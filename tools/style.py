@@ -62,7 +62,7 @@ def skeleton(lesson):
     if len(re.findall(r"^\d\. ", points, re.M)) != 3:
         yield "Three key points must be a numbered list of three"
     yield from _quiz(text[places[2] : places[3]])
-    if len(re.findall(r"^- .*\(?(?:19|20)\d\d\)?", text[places[3] :], re.M)) < 2:
+    if len(re.findall(r"^- .*\b(?:1[789]|20)\d\d\b", text[places[3] :], re.M)) < 2:
         yield "References must list at least two works, each with its year"
 
 
@@ -100,7 +100,7 @@ def exercises(lesson):
 
 def _exercise_cell(lesson, index, owned):
     cell = lesson.cells[index]
-    tree = ast.parse(lessons.close_exercise(cell.source))
+    tree = lessons.parse(lessons.close_exercise(cell.source))
     names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     if len(names) != 1 or len(tree.body) != 1:
         yield f"cell {index + 1}: an exercise is one function or one class"
@@ -146,7 +146,7 @@ def running(lesson):
         if re.search(r"filterwarnings|simplefilter|catch_warnings", cell.source):
             yield f"cell {i} silences warnings; mend their cause"
         if "exercise" not in tags(cell):
-            asserts += sum(isinstance(n, ast.Assert) for n in ast.walk(ast.parse(cell.source)))
+            asserts += sum(isinstance(n, ast.Assert) for n in ast.walk(lessons.parse(cell.source)))
     if not asserts:
         yield "needs at least one assert outside the exercises"
 

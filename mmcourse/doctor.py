@@ -1,0 +1,133 @@
+"""Find out what is wrong with an installation: `python3 course.py doctor`, or `doctor()` in a notebook."""
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report: what was looked at, whether it is well, what was found, what to do."""
+
+    name: str
+    good: bool
+    found: str
+    remedy: str = ""
+
+    def __str__(self):
+        line = f"{'ok ' if self.good else '!! '} {self.name:<9} {self.found}"
+        return line if self.good else f"{line}\n              -> {self.remedy}"
+
+
+def python():
+    """This Python is the environment that `course.py` made, when there is one."""
+    version, mine = sys.version.split()[0], ROOT / ".venv"
+    if mine.exists() and Path(sys.prefix).resolve() != mine.resolve() and "google.colab" not in sys.modules:
+        remedy = "wrong kernel? start JupyterLab with 'python3 course.py lab'"
+        return Finding("Python", False, f"{version}, not the course's own environment", remedy)
+    return Finding("Python", True, version)
+
+
+def packages(requires=None):
+    """Every dependency is installed and not older than the course's floor."""
+    from packaging.requirements import Requirement
+
+    try:
+        requires = importlib.metadata.requires("mmcourse") if requires is None else requires
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("packages", False, "mmcourse is not installed", "python3 course.py lab")
+    bad = []
+    for requirement in map(Requirement, requires):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            have = importlib.metadata.version(requirement.name)
+        except importlib.metadata.PackageNotFoundError:
+            bad.append(f"{requirement.name} is missing")
+            continue
+        if not requirement.specifier.contains(have, prereleases=True):
+            bad.append(f"{requirement.name} {have} is not {requirement.specifier}")
+    remedy = "delete .venv and run 'python3 course.py lab' again"
+    return Finding("packages", not bad, "; ".join(bad) or f"{len(requires)} requirements met", remedy)
+
+
+def torch(probe="import torch, torchvision; print(torch.__version__, torchvision.__version__)"):
+    """torch and torchvision import together; a CPU torch beside another index's torchvision does not."""
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        remedy = "torch and torchvision come from different builds: delete .venv and run 'python3 course.py lab' again"
+        return Finding("torch", False, reason[:120], remedy)
+    return Finding("torch", True, "torch {}, torchvision {}".format(*done.stdout.split()))
+
+
+def gpu():
+    """A GPU is welcome, never needed."""
+    from mmcourse.session import device
+
+    where = device()
+    if where.type == "cuda":
+        import torch
+
+        return Finding("GPU", True, torch.cuda.get_device_name(where))
+    return Finding("GPU", True, "none found; every lesson runs on the CPU")
+
+
+def disk(needed_gb=2.0):
+    """There is room for the data, and the cache can be written."""
+    from mmcourse import data
+
+    cache = Path(data.status()[0])
+    place = next(p for p in (cache, *cache.parents) if p.exists())
+    free = shutil.disk_usage(place).free / 1e9
+    if free < needed_gb:
+        return Finding("disk", False, f"{free:.1f} GB free at {place}", "make room, or set MMCOURSE_CACHE elsewhere")
+    if not os.access(place, os.W_OK):
+        return Finding("disk", True, f"{place} is read-only; fine when everything is fetched")
+    return Finding("disk", True, f"{free:.0f} GB free at {place}")
+
+
+def data_sets():
+    """The data sets that need no action of yours are in the cache."""
+    from mmcourse import data
+
+    place, ready, total = data.status()
+    return Finding("data", ready == total, f"{ready} of {total} sets ready in {place}", "python3 course.py data --all")
+
+
+def widgets():
+    """ipywidgets is one of the two generations that the course supports."""
+    have = importlib.metadata.version("ipywidgets")
+    good = have.startswith(("7.7", "8."))
+    return Finding("widgets", good, f"ipywidgets {have}", "install 'ipywidgets>=7.7.1,<9' and restart JupyterLab")
+
+
+CHECKS = (python, packages, torch, gpu, disk, data_sets, widgets)
+
+
+def doctor():
+    """Look at everything and print one line each, with what to do where something is wrong.
+
+    Returns
+    -------
+    bool
+        True when nothing is wrong.
+    """
+    findings = []
+    for look in CHECKS:
+        try:
+            findings.append(look())
+        except Exception as error:  # a check that breaks is a finding too
+            findings.append(Finding(look.__name__, False, f"{type(error).__name__}: {error}", "please report this"))
+        print(findings[-1], flush=True)
+    return all(finding.good for finding in findings)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if doctor() else 1)
