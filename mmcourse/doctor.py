@@ -83,7 +83,7 @@ def disk(needed_gb=2.0):
     """There is room for the data, and the cache can be written."""
     from mmcourse import data
 
-    cache = Path(data.status()[0])
+    cache = Path(data.cache_folder())
     place = next(p for p in (cache, *cache.parents) if p.exists())
     free = shutil.disk_usage(place).free / 1e9
     if free < needed_gb:
@@ -97,8 +97,9 @@ def data_sets():
     """The data sets that need no action of yours are in the cache."""
     from mmcourse import data
 
-    place, ready, total = data.status()
-    return Finding("data", ready == total, f"{ready} of {total} sets ready in {place}", "python3 course.py data --all")
+    missing = [name for name in data.REGISTRY if not data.ready(name)]
+    found = f"not in {data.cache_folder()}: {', '.join(missing)}" if missing else f"{len(data.REGISTRY)} sets ready"
+    return Finding("data", not missing, found, "python3 course.py data --all")
 
 
 def widgets():

@@ -48,10 +48,10 @@ def test_full_disk(monkeypatch):
 
 
 def test_missing_data(monkeypatch):
-    monkeypatch.setattr(data, "status", lambda: ("/somewhere", 2, 5))
+    monkeypatch.setattr(data, "ready", lambda name: name != "stocks")
     finding = doctor.data_sets()
     assert not finding.good
-    assert "2 of 5" in finding.found
+    assert finding.found.endswith(": stocks")
     assert "data --all" in finding.remedy
 
 
