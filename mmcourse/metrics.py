@@ -124,8 +124,18 @@ def bootstrap_interval(statistic, *arrays, confidence=0.95, seed=0):
     return Interval(float(of_items(rows)), float(low), float(high))
 
 
+def as_numpy(values):
+    """Turn numbers, lists, arrays or torch tensors, on any device and nested in lists, into one NumPy array."""
+    if isinstance(values, list | tuple):
+        return np.asarray([as_numpy(item) for item in values])
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+    return np.asarray(values)
+
+
 def _finite(values, name, numeric=True):
-    array = np.asarray(values)
+    array = as_numpy(values)
     if numeric and array.dtype.kind not in "biuf":
         raise ValueError(f"{name} must be numbers, got {array.dtype}")
     if array.dtype.kind == "f" and not np.isfinite(array).all():

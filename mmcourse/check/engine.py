@@ -13,22 +13,24 @@ The name of the argument is the name of the learner's answer. A name that starts
 any other for a function.
 """
 
-import ast
 import functools
 import inspect
 import random
 import re
 import sys
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from mmcourse.metrics import as_numpy
+
 CORRECT, NOT_YET, NOT_ATTEMPTED = "correct", "not yet", "not attempted yet"
 
-_FOLDER = Path(__file__).parent
-_BAD_CALL = re.compile(r"positional argument|keyword argument|keyword-only argument|takes no arguments")
+_BAD_CALL = re.compile(
+    r"positional argument|keyword argument|keyword-only argument|takes no arguments|multiple values for argument"
+)
 
 
 class Mistake(Exception):
@@ -87,22 +89,12 @@ def _numbers(value):
     if value is None:
         raise Mistake("your result is None; does your function end with `return`?")
     try:
-        array = np.asarray(_plain(value))
+        array = as_numpy(value)
     except ValueError:
         raise Mistake("your result has rows of different lengths") from None
     if array.dtype.kind not in "biufc":
         raise Mistake(f"your result is not made of numbers: it is of type {type(value).__name__}")
     return array
-
-
-def _plain(value):
-    """Turn torch tensors, also inside lists, into NumPy arrays."""
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
-    return value
 
 
 def exercise(number):
@@ -196,18 +188,19 @@ def _explain(error, function, answers):
     """Return the state and the sentence for an exception that left the check."""
     if isinstance(error, Mistake):
         return NOT_YET, str(error)
-    trail = inspect.getinnerframes(error.__traceback__, context=0)
-    theirs = [_namespace(answer) for answer in answers]
-    frames = [
-        entry
-        for entry in trail
-        if entry.frame.f_code is not function.__code__ and any(entry.frame.f_globals is space for space in theirs)
+    trail = list(traceback.walk_tb(error.__traceback__))
+    spaces = [_namespace(answer) for answer in answers]
+    ours = function.__code__
+    theirs = [
+        (frame, line)
+        for frame, line in trail
+        if frame.f_code is not ours and any(frame.f_globals is space for space in spaces)
     ]
-    if isinstance(error, NotImplementedError) and (not frames or frames[-1] is trail[-1]):
+    if isinstance(error, NotImplementedError) and (not theirs or theirs[-1] == trail[-1]):
         return NOT_ATTEMPTED, ""
     text = _first_line(error)
-    if frames:
-        return NOT_YET, _blame(error, text, frames)
+    if theirs:
+        return NOT_YET, _blame(error, text, theirs)
     if isinstance(error, TypeError) and _BAD_CALL.search(text):
         return NOT_YET, f"the check calls it with arguments it does not take; keep those of the exercise ({text})"
     if "NoneType" in text:
@@ -217,10 +210,11 @@ def _explain(error, function, answers):
 
 def _blame(error, text, frames):
     """Say what the learner's code raised and where, counting lines from the function's first."""
-    frame = next((entry for entry in reversed(frames) if not entry.function.startswith("<")), frames[-1])
-    code = frame.frame.f_code
+    named = [entry for entry in frames if not entry[0].f_code.co_name.startswith("<")]
+    frame, line = (named or frames)[-1]
+    code = frame.f_code
     name = "your lambda" if code.co_name == "<lambda>" else code.co_name
-    place = f"(line {frame.lineno - code.co_firstlineno + 1} of {name})"
+    place = f"(line {line - code.co_firstlineno + 1} of {name})"
     if isinstance(error, SystemExit):
         return f"your code stopped the program; return a value instead {place}"
     if isinstance(error, RecursionError):
@@ -285,17 +279,3 @@ def preserved_randomness(seed=0):
             torch.set_rng_state(before_torch)
         if cuda:
             torch.cuda.set_rng_state_all(before_cuda)
-
-
-def catalogue():
-    """List the exercises of every lesson without importing its checks: {"01": ["1.1", "1.2"], ...}."""
-    found = {}
-    for path in sorted(_FOLDER.glob("lesson_[0-9][0-9].py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        calls = [
-            call for node in tree.body for call in getattr(node, "decorator_list", ()) if isinstance(call, ast.Call)
-        ]
-        found[path.stem[-2:]] = [
-            call.args[0].value for call in calls if isinstance(call.func, ast.Name) and call.func.id == "exercise"
-        ]
-    return found

@@ -15,14 +15,15 @@ import platformdirs
 from filelock import FileLock
 
 from mmcourse import session
-from mmcourse.check.engine import CORRECT, NOT_YET, catalogue
+from mmcourse.check import catalogue
+from mmcourse.check.engine import CORRECT, NOT_YET
 
 SCHEMA = 1
 MEMORY_LIMIT = 2 * 2**30  # bytes, under the profile quick
 
 _COUNTS = ("attempts", "failed")
 _unsaved = []  # outcomes that are not in the file: (number, state, time)
-_told = set()  # sentences already printed
+_told = set()  # kinds of trouble already explained
 
 
 class _Damaged(Exception):
@@ -33,14 +34,14 @@ class _Newer(Exception):
     """The file was written by a later version of the course."""
 
 
+_UNUSABLE = (OSError, NotImplementedError, _Newer)  # filelock raises NotImplementedError where locks do not exist
+
+
 def path():
     """Return where progress is kept: MMCOURSE_PROGRESS, or a file in the user's data folder."""
     chosen = os.environ.get("MMCOURSE_PROGRESS")
-    return Path(
-        os.path.realpath(
-            Path(chosen).expanduser() if chosen else platformdirs.user_data_path("mmcourse") / "progress.json"
-        )
-    )
+    file = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("mmcourse") / "progress.json"
+    return Path(os.path.realpath(file))
 
 
 def record(number, state):
@@ -54,19 +55,17 @@ def record(number, state):
         "correct", "not yet" or "not attempted yet". The last is no attempt.
     """
     _unsaved.append((number, state, datetime.now(UTC).isoformat(timespec="seconds")))
+    file = path()
     try:
-        file = path()
         file.parent.mkdir(parents=True, exist_ok=True)
         with _lock(file):
-            _write(file, _add(_load_or_set_aside(file), _unsaved))
+            content = _add(_load_or_set_aside(file), _unsaved)
+            _write(file, content)
         _unsaved.clear()
-    except _Newer:
-        _tell(f"{path()} was written by a newer version of the course; this session's progress is not saved in it.")
-    except (OSError, NotImplementedError) as error:
-        _tell(
-            f"Your progress cannot be saved in {path()} ({error.strerror or error}); it is kept until this notebook closes."
-        )
-    return read().get(number, {}).get("failed", 0)
+        return content["exercises"][number]["failed"]
+    except _UNUSABLE as error:
+        _explain(file, error)
+        return read()[number]["failed"]
 
 
 def read():
@@ -77,11 +76,8 @@ def read():
     file = path()
     try:
         content = _load(file)
-    except _Newer:
-        _tell(f"{file} was written by a newer version of the course; its progress is not shown.")
-        content = _empty()
-    except OSError as error:
-        _tell(f"Your progress cannot be read from {file} ({error.strerror or error}).")
+    except _UNUSABLE as error:
+        _explain(file, error)
         content = _empty()
     return _add(content, _unsaved)["exercises"]
 
@@ -108,7 +104,10 @@ def progress(lesson=None):
         _print_table(rows)
         return
     key = f"{int(lesson):02d}" if str(lesson).isdigit() else str(lesson)
-    total, correct, seen, attempts = rows.get(key, (0, 0, 0, 0))
+    if key not in rows:
+        print(f"There is no lesson {lesson!r}; there are {', '.join(rows) or 'none yet'}.")
+        return
+    total, correct, seen, attempts = rows[key]
     seconds, peak = session.usage()
     print(f"Lesson {key}: {correct} of {total} exercises correct, {seen} seen, {attempts} attempts.", end="")
     if seconds is not None:
@@ -179,23 +178,18 @@ def _lock(file):
 
 
 def _load(file):
-    """Read the file; set a damaged one aside and say so."""
+    """Read the file; a damaged one is set aside. Needs no lock unless damaged: files are replaced in one step."""
     try:
         return _parse(file)
     except _Damaged:
-        pass
-    try:
         with _lock(file):
             return _load_or_set_aside(file)
-    except (OSError, NotImplementedError) as error:
-        _tell(f"Your progress file {file} is damaged and cannot be moved ({error}); counting starts again.")
-        raise PermissionError(f"{file} is damaged") from None
 
 
 def _parse(file):
     try:
         text = file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _empty()
     except UnicodeDecodeError:
         raise _Damaged from None
@@ -252,11 +246,16 @@ def _write(file, content):
     os.replace(unfinished, file)
 
 
-def _tell(sentence):
-    """Print a sentence once a process."""
-    if sentence not in _told:
-        _told.add(sentence)
-        print(sentence)
+def _explain(file, error):
+    """Say, once, why progress stays in memory."""
+    kind = type(error)
+    if kind in _told:
+        return
+    _told.add(kind)
+    reason = "a newer version of the course wrote it" if kind is _Newer else getattr(error, "strerror", None) or error
+    print(
+        f"Your progress cannot be kept in {file} ({reason}). The checks work, but it lasts only until you close this."
+    )
 
 
 if __name__ == "__main__":
