@@ -1,14 +1,20 @@
 """The one style of the course's figures; `mmcourse.plotting` draws in it."""
 
+import base64
 import functools
+import io
 import textwrap
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 from cycler import cycler
+from IPython.core.getipython import get_ipython
+from matplotlib.figure import Figure
+from PIL import Image, ImageChops
 
-__all__ = ["BASELINE", "COLORS", "finish", "styled", "use_style", "wrap"]
+__all__ = ["BASELINE", "COLORS", "finish", "small_png", "styled", "use_style", "wrap"]
 
 #: Eight colours, after Okabe and Ito (2008), that stay apart under the common colour vision deficiencies.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B2A86", "#707070")
@@ -42,8 +48,30 @@ _STYLE = {
 
 
 def use_style():
-    """Make the course's style the default of every later matplotlib and seaborn figure."""
+    """Make the course's style the default of every later figure; in a notebook, store figures as small files."""
     plt.rcParams.update(_STYLE)
+    shell = get_ipython()
+    if shell is not None and "inline" in matplotlib.get_backend():
+        plt.switch_backend(matplotlib.get_backend())  # or loading it later would bring its own printer back
+        shell.display_formatter.formatters["image/png"].for_type(Figure, _notebook_png)
+
+
+def _notebook_png(figure):
+    return base64.b64encode(small_png(figure, bbox_inches="tight")).decode() if figure.axes else None
+
+
+def small_png(figure, **options):
+    """PNG bytes of a figure, in 256 colours where no eye can tell: a third of the size for most figures."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=figure.dpi, **options)
+    picture = Image.open(buffer)
+    plain = picture.convert("RGB")
+    few = plain.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    furthest = max(high for _, high in ImageChops.difference(plain, few.convert("RGB")).getextrema())
+    if furthest <= 16 and picture.getextrema()[-1][0] == 255:  # no transparent pixel
+        buffer = io.BytesIO()
+        few.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
 
 
 def styled(plot):

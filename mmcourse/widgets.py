@@ -2,13 +2,14 @@
 
 import base64
 import html
-import io
 
 import ipywidgets
 import matplotlib.pyplot as plt
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
+
+from mmcourse._style import small_png
 
 __all__ = ["Explorer", "explore"]
 
@@ -104,9 +105,7 @@ def _render(draw, widgets):
         for number in set(plt.get_fignums()) - before:
             plt.close(number)
     if isinstance(drawn, Figure):
-        buffer = io.BytesIO()
-        drawn.savefig(buffer, format="png", dpi=drawn.dpi)
-        return buffer.getvalue()
+        return small_png(drawn)
     markup = drawn if isinstance(drawn, str) else getattr(drawn, "_repr_html_", lambda: None)()
     if markup is None:
         raise TypeError(f"draw returns a matplotlib Figure or HTML, not {type(drawn).__name__}")
