@@ -106,7 +106,7 @@ def _estimate(id, values):
         if values.ndim != 1 or len(values) < 5:
             raise ValueError(f"claim {id} needs at least five values, one a run, got shape {values.shape}")
         found, runs = interval(values), len(values)
-    if found.high <= found.low and profile() != "smoke":
+    if found.high - found.low <= 1e-9 * abs(found.estimate) and profile() != "smoke":
         raise ValueError(
             f"claim {id}: all values are {found.estimate:g}, so nothing was measured; does the seed reach the experiment?"
         )
