@@ -25,7 +25,7 @@ __all__ = [
     "table",
 ]
 
-_NEED_TORCH = ("DataSplits", "Split", "collate")
+_HOMES = {"DataSplits": "splits", "Split": "splits", "collate": "splits", "speak": "voice"}
 _SHOWN = set()
 
 
@@ -52,7 +52,7 @@ def load(name, **options):
     """
     entry = _entry(name)
     _check_options(entry.load, f"load({name!r})", options)
-    splits = entry.load(prepare(name), **options)
+    splits = entry.load(_folder(entry), **options)
     _announce(entry)
     return splits
 
@@ -80,7 +80,7 @@ def table(name, **options):
         tables = ", ".join(key for key, other in REGISTRY.items() if other.table)
         raise DataError(f"The data set {name!r} is not a table; these are: {tables}")
     _check_options(entry.table, f"table({name!r})", options)
-    return entry.table(prepare(name), **options)
+    return entry.table(_folder(entry), **options)
 
 
 def prepare(name):
@@ -89,16 +89,30 @@ def prepare(name):
     Returns
     -------
     pathlib.Path or None
-        Its folder; None for a set that needs none.
+        Its folder; None for a set that comes with an installed library.
+
+    Raises
+    ------
+    DataError
+        It cannot be had.
     """
     entry = _entry(name)
-    return prepared(entry) if entry.build else None
+    return entry.find() if entry.find else _folder(entry)
 
 
 def ready(name):
     """Return whether a data set can be loaded without a network."""
     entry = _entry(name)
-    return entry.build is None or is_whole(cache_folder() / f"{name}-{entry.key()}")
+    if entry.find is None:
+        return entry.build is None or is_whole(cache_folder() / entry.folder_name())
+    try:
+        return bool(entry.find())
+    except DataError:
+        return False
+
+
+def _folder(entry):
+    return prepared(entry) if entry.build else None
 
 
 def _entry(name):
@@ -124,6 +138,6 @@ def _announce(entry):
 
 
 def __getattr__(name):
-    if name in _NEED_TORCH:
-        return getattr(import_module("mmcourse.data.splits"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"mmcourse.data.{_HOMES[name]}"), name)
     raise AttributeError(f"mmcourse.data has no {name!r}")

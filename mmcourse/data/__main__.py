@@ -12,8 +12,14 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m mmcourse.data", description="Fetch the data sets of the course.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(data.REGISTRY)}")
     parser.add_argument("--all", action="store_true", help="fetch every set that can be fetched")
+    parser.add_argument("--cards", action="store_true", help="write the cards of a clone of the course")
     options = parser.parse_args(arguments)
-    names = list(data.REGISTRY) if options.all else options.names
+    if options.cards:
+        from mmcourse.data.cards import write_cards
+
+        print(f"Cards: {write_cards()}")
+        return 0
+    names = [name for name, entry in data.REGISTRY.items() if not entry.find] if options.all else options.names
     failed = [name for name in names if not _fetch(name)]
     return 1 if failed else _overview()
 
@@ -33,8 +39,14 @@ def _fetch(name):
 def _overview():
     print(f"Cache: {data.cache_folder()}")
     for name, entry in data.REGISTRY.items():
-        print(f"  {name:16}{'ready' if data.ready(name) else 'not fetched':13}{entry.size}")
+        print(f"  {name:16}{_state(name, entry):15}{entry.size}")
     return 0
+
+
+def _state(name, entry):
+    if data.ready(name):
+        return "ready"
+    return "your own copy" if entry.find else "not fetched"
 
 
 if __name__ == "__main__":

