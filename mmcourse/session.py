@@ -1,12 +1,13 @@
 """The frame of a notebook: seeds, device, budgets, and friendlier messages."""
 
-import importlib.metadata
 import inspect
 import os
 import random
 import re
 import textwrap
 from pathlib import Path
+
+from mmcourse import __version__
 
 PROFILES = ("smoke", "quick", "full")
 
@@ -35,9 +36,10 @@ def setup(seed=0):
     torch.manual_seed(seed)
     plotting.use_style()
     _explain_missing_names()
-    print(f"mmcourse {importlib.metadata.version('mmcourse')} on {device()}, profile {profile()}")
-    ready = sum(map(data.ready, data.REGISTRY))
-    print(f"data: {ready} of {len(data.REGISTRY)} sets ready in {_short(data.cache_folder())}")
+    offline = [name for name, entry in data.REGISTRY.items() if entry.find is None]  # the others are the learner's own
+    ready = sum(map(data.ready, offline))
+    print(f"mmcourse {__version__} on {device()}, profile {profile()}")
+    print(f"data: {ready} of {len(offline)} sets ready in {_short(data.cache_folder())}")
     _started = _processor_seconds()
 
 

@@ -269,7 +269,9 @@ def preserved_randomness(seed=0):
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     if torch:
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
+    if cuda:  # torch.manual_seed would also queue a seed for a GPU that is not in use yet
+        torch.cuda.manual_seed_all(seed)
     try:
         yield
     finally:

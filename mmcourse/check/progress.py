@@ -109,11 +109,9 @@ def progress(lesson=None):
         return
     total, correct, seen, attempts = rows[key]
     seconds, peak = session.usage()
-    print(f"Lesson {key}: {correct} of {total} exercises correct, {seen} seen, {attempts} attempts.", end="")
-    if seconds is not None:
-        print(f" {seconds:.0f} processor seconds since mm.setup", end="")
-        print("." if peak is None else f", at most {peak / 2**20:.0f} MiB of memory.", end="")
-    print()
+    used = "" if seconds is None else f" {seconds:.0f} CPU seconds since mm.setup."
+    used += "" if peak is None else f" Peak memory {peak / 2**20:.0f} MiB."
+    print(f"Lesson {key}: {correct} of {total} exercises correct, {seen} seen, attempts: {attempts}.{used}")
     _enforce(key, seconds, peak)
 
 
@@ -150,7 +148,7 @@ def _enforce(lesson, seconds, peak):
     budget = session.per_profile(smoke=20, quick=120 if long else 60, full=None)
     if budget and seconds is not None and seconds > 2 * budget:
         raise RuntimeError(
-            f"lesson {lesson} used {seconds:.0f} processor seconds; twice its {profile} budget is {2 * budget}"
+            f"lesson {lesson} used {seconds:.0f} CPU seconds; twice its {profile} budget is {2 * budget}"
         )
     if profile == "quick" and peak is not None and peak > MEMORY_LIMIT:
         raise RuntimeError(f"lesson {lesson} used {peak / 2**30:.2f} GiB of memory; the limit is 2 GiB")

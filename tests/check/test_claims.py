@@ -139,7 +139,9 @@ def test_values_that_support_no_claim(monkeypatch, capsys, profile, values, mess
     assert not claims.LOG
 
 
-@pytest.mark.parametrize("values", [[3.0] * 5, [0.0] * 5, np.full(7, 0.1), [3.0, 3.0, 3.0, 3.0, 3.0 + 1e-15], Interval(1, 1, 1)])
+@pytest.mark.parametrize(
+    "values", [[3.0] * 5, [0.0] * 5, np.full(7, 0.1), [3.0, 3.0, 3.0, 3.0, 3.0 + 1e-15], Interval(1, 1, 1)]
+)
 def test_numbers_that_are_all_the_same_are_refused(monkeypatch, values):
     with pytest.raises(ValueError, match="so nothing was measured; does the seed reach the experiment"):
         claims.claim("01.1", TEXT, values)

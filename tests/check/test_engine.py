@@ -194,22 +194,42 @@ def test_interrupting_passes_through():
     assert not check.progress.read()
 
 
+def draw():
+    """Draw from the three global generators."""
+    import torch
+
+    return random.random(), np.random.rand(), float(torch.rand(()))  # noqa: NPY002
+
+
 def test_random_state_is_kept_and_the_same_in_every_check(capsys):
     torch = pytest.importorskip("torch")
-    body = "import random, torch\nrandom.random()\ntorch.manual_seed(5)\nreturn np.random.integers(0, n, n)"
+    body = "import random, torch\nprint(random.random(), np.random.rand(), float(torch.rand(())))\nreturn range(n)"
     drawn = []
     for seed in (1, 2):
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        torch.manual_seed(seed)
-        expected = (random.random(), np.random.rand(), float(torch.rand(())))  # noqa: NPY002
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        torch.manual_seed(seed)
-        body = "import random, torch\nprint(random.random(), np.random.rand(), float(torch.rand(())))\nreturn list(range(n))"
-        drawn.append(said(capsys, written(body)).splitlines()[-1])
-        assert (random.random(), np.random.rand(), float(torch.rand(()))) == expected  # noqa: NPY002
-    assert drawn[0] == drawn[1] != ""
+        expected = None
+        for between in (lambda: None, lambda: drawn.append(said(capsys, written(body)).splitlines()[-1])):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            torch.manual_seed(seed)
+            between()
+            now = draw()
+            assert expected in (None, now)
+            expected = now
+    assert drawn[0] == drawn[1]
+    assert len(drawn[0].split()) == 4
+
+
+def test_a_gpu_that_is_not_in_use_keeps_its_seed(capsys, monkeypatch):
+    torch = pytest.importorskip("torch")
+    seeded = []
+    for name in ("manual_seed_all", "get_rng_state_all", "set_rng_state_all"):
+        monkeypatch.setattr(torch.cuda, name, lambda *states, name=name: seeded.append(name))
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    said(capsys, written("return 1"))
+    assert seeded == []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    said(capsys, written("return 1"))
+    assert seeded == ["get_rng_state_all", "manual_seed_all", "set_rng_state_all"]
 
 
 def test_hints_rise_and_survive_a_restart(capsys):

@@ -291,16 +291,16 @@ def test_one_lesson(monkeypatch, capsys, name):
     progress.record("1.2", "correct")
     progress.progress(name)
     assert capsys.readouterr().out == (
-        "Lesson 01: 1 of 2 exercises correct, 1 seen, 1 attempts. "
-        "12 processor seconds since mm.setup, at most 900 MiB of memory.\n"
+        "Lesson 01: 1 of 2 exercises correct, 1 seen, attempts: 1. "
+        "12 CPU seconds since mm.setup. Peak memory 900 MiB.\n"
     )
 
 
 def test_one_lesson_without_measurements(monkeypatch, capsys):
-    for measured, end in [((None, 5), ""), ((3.0, None), " 3 processor seconds since mm.setup.")]:
+    for measured, end in [((None, None), ""), ((3.0, None), " 3 CPU seconds since mm.setup.")]:
         monkeypatch.setattr(session, "usage", lambda measured=measured: measured)
         progress.progress("00")
-        assert capsys.readouterr().out == f"Lesson 00: 0 of 1 exercises correct, 0 seen, 0 attempts.{end}\n"
+        assert capsys.readouterr().out == f"Lesson 00: 0 of 1 exercises correct, 0 seen, attempts: 0.{end}\n"
 
 
 @pytest.mark.parametrize("name", ["07", "first", 7])
@@ -315,7 +315,7 @@ GIB = 2**30
 @pytest.mark.parametrize(
     ("profile", "strict", "lesson", "seconds", "peak", "message"),
     [
-        ("smoke", "0", "01", 41, 0, "used 41 processor seconds; twice its smoke budget is 40"),
+        ("smoke", "0", "01", 41, 0, "used 41 CPU seconds; twice its smoke budget is 40"),
         ("smoke", "0", "01", 39, 3 * GIB, None),
         ("smoke", "0", "15", 41, 0, "twice its smoke budget is 40"),
         ("quick", "1", "01", 121, 0, "twice its quick budget is 120"),
