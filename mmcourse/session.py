@@ -39,11 +39,11 @@ def setup(seed=0):
     offline = [name for name, entry in data.REGISTRY.items() if entry.find is None]  # the others are the learner's own
     ready = sum(map(data.ready, offline))
     print(f"mmcourse {__version__} on {device()}, profile {profile()}")
-    print(f"data: {ready} of {len(offline)} sets ready in {_short(data.cache_folder())}")
+    print(f"data: {ready} of {len(offline)} sets ready in {short_path(data.cache_folder())}")
     _started = _processor_seconds()
 
 
-def _short(path):
+def short_path(path):
     """Write a path below the home folder with ~."""
     try:
         return "~/" + Path(path).relative_to(Path.home()).as_posix()
@@ -149,8 +149,9 @@ class _Source:
         from pygments.formatters import HtmlFormatter
         from pygments.lexers import PythonLexer
 
-        look = "background: #f7f7f7; color: #1a1a1a; padding: 0.6em; overflow-x: auto"
-        return highlight(repr(self), PythonLexer(), HtmlFormatter(noclasses=True, cssstyles=look))
+        look = "background: #f7f7f7; color: #1a1a1a"  # on the page and its dark version alike
+        box = HtmlFormatter(noclasses=True, cssstyles=f"{look}; padding: 0.6em; overflow-x: auto", prestyles=look)
+        return highlight(repr(self), PythonLexer(), box)
 
 
 def _explain_missing_names():
@@ -170,7 +171,7 @@ _cell = {"exercise": None, "forgiven": None}
 
 def _remember_cell(info):
     """Note which exercise, if any, the cell about to run checks."""
-    found = re.match(r"(?:\s*#.*\n|\s*\n)*check\.ex(\d+)_(\d+)\b", info.raw_cell or "")
+    found = re.match(r"(?:[ \t]*(?:#.*)?\n)*check\.ex(\d+)_(\d+)\b", info.raw_cell or "")
     _cell.update(exercise=f"{found[1]}.{found[2]}" if found else None, forgiven=None)
 
 

@@ -145,6 +145,7 @@ def test_a_check_cell_that_runs_too_early(capsys):
         "check.ex1_2(undefined.function)",
         "1 / 0",
         "check.ex1_2(1 / 0)",
+        "\n" * 200 + "1 / 0",
     ]
     outcomes = shell_output(cells, capsys)
     assert outcomes[0] == outcomes[1] == (LINE, True)
