@@ -49,7 +49,6 @@ def wanted(torch_index):
     """Return what the installation depends on; when it changes, the environment is brought up to date."""
     return {
         "pyproject": hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest(),
-        "python": ".".join(map(str, sys.version_info[:2])),
         "place": str(ROOT),
         "torch_index": torch_index,
     }
@@ -64,9 +63,10 @@ def installed():
 
 
 def works():
-    """Tell whether the environment's Python starts."""
+    """Tell whether the environment starts, and with the same Python as this one."""
+    probe = f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"
     with contextlib.suppress(OSError):
-        return subprocess.run([str(PYTHON), "-c", ""], capture_output=True).returncode == 0
+        return subprocess.run([str(PYTHON), "-c", probe], capture_output=True).returncode == 0
     return False
 
 
@@ -111,7 +111,7 @@ def ensure(torch_index=None):
         say(f"Note: {free:.1f} GB free here; a full installation takes about 7 GB (README: the small installation).")
     began = time.perf_counter()
     say("Installing into .venv (about 6 GB with PyTorch; one to ten minutes, once) …")
-    if done.get("python") != goal["python"] or not works():
+    if not works():
         make_venv()
     STAMP.unlink(missing_ok=True)
     install(torch_index)

@@ -1,12 +1,14 @@
 """Find out what is wrong with an installation: `python3 course.py doctor`, or `doctor()` in a notebook."""
 
+import importlib
 import importlib.metadata
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from mmcourse.session import device, short_path
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,20 +59,18 @@ def packages(requires=None):
     return Finding("packages", not bad, "; ".join(bad) or f"{len(requires)} requirements met", remedy)
 
 
-def torch(probe="import torch, torchvision; print(torch.__version__, torchvision.__version__)"):
+def torch():
     """torch and torchvision import together; a CPU torch beside another index's torchvision does not."""
-    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    try:
+        found = [f"{name} {importlib.import_module(name).__version__}" for name in ("torch", "torchvision")]
+    except Exception as error:  # a mixed installation fails in many ways: RuntimeError, OSError, ImportError
         remedy = "torch and torchvision come from different builds: delete .venv and run 'python3 course.py lab' again"
-        return Finding("torch", False, reason[:120], remedy)
-    return Finding("torch", True, "torch {}, torchvision {}".format(*done.stdout.split()))
+        return Finding("torch", False, f"{type(error).__name__}: {error}"[:120], remedy)
+    return Finding("torch", True, ", ".join(found))
 
 
 def gpu():
     """A GPU is welcome, never needed."""
-    from mmcourse.session import device
-
     where = device()
     if where.type == "cuda":
         import torch
@@ -84,11 +84,11 @@ def disk(needed_gb=2.0):
     from mmcourse import data
 
     cache = Path(data.cache_folder())
-    place = next(p for p in (cache, *cache.parents) if p.exists())
-    free = shutil.disk_usage(place).free / 1e9
+    folder = next(p for p in (cache, *cache.parents) if p.exists())
+    free, place = shutil.disk_usage(folder).free / 1e9, short_path(folder)
     if free < needed_gb:
         return Finding("disk", False, f"{free:.1f} GB free at {place}", "make room, or set MMCOURSE_CACHE elsewhere")
-    if not os.access(place, os.W_OK):
+    if not os.access(folder, os.W_OK):
         return Finding("disk", True, f"{place} is read-only; fine when everything is fetched")
     return Finding("disk", True, f"{free:.0f} GB free at {place}")
 
@@ -97,8 +97,11 @@ def data_sets():
     """The data sets that need no action of yours are in the cache."""
     from mmcourse import data
 
-    missing = [name for name in data.REGISTRY if not data.ready(name)]
-    found = f"not in {data.cache_folder()}: {', '.join(missing)}" if missing else f"{len(data.REGISTRY)} sets ready"
+    wanted = [name for name, entry in data.REGISTRY.items() if entry.find is None]
+    missing = [name for name in wanted if not data.ready(name)]
+    found = (
+        f"not in {short_path(data.cache_folder())}: {', '.join(missing)}" if missing else f"{len(wanted)} sets ready"
+    )
     return Finding("data", not missing, found, "python3 course.py data --all")
 
 

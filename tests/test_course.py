@@ -32,7 +32,7 @@ def house(tmp_path, monkeypatch):
 
     monkeypatch.setattr(course, "make_venv", make_venv)
     monkeypatch.setattr(course, "run", run)
-    monkeypatch.setattr(course, "works", lambda: True)
+    monkeypatch.setattr(course, "works", lambda: course.PYTHON.parent.exists())
     monkeypatch.setattr(course.subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, int("uv" in fails)))
     return ran, fails
 

@@ -91,8 +91,8 @@ def test_setup_names_a_wrong_profile(monkeypatch):
 def test_paths_are_shortened(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert session._short(tmp_path / ".cache" / "mmcourse") == "~/.cache/mmcourse"
-    assert session._short("/elsewhere") == "/elsewhere"
+    assert session.short_path(tmp_path / ".cache" / "mmcourse") == "~/.cache/mmcourse"
+    assert session.short_path("/elsewhere") == "/elsewhere"
 
 
 def test_usage_measures_this_process_and_its_children(monkeypatch):

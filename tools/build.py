@@ -159,6 +159,7 @@ def execute(notebook, folder):
     from nbclient import NotebookClient
 
     client = NotebookClient(notebook, timeout=1200, kernel_name="python3", store_widget_state=False)
+    client.extra_arguments = ["--IPKernelApp.log_level=ERROR"]
     client.resources = {"metadata": {"path": str(folder)}}
     settings = {"MMCOURSE_STRICT": "1", "MMCOURSE_PROFILE": "quick", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as scratch:

@@ -21,7 +21,7 @@ def source_faults(lesson):
 
 
 def _words(cell):
-    return len(HIDDEN.sub("", DETAILS.sub("", cell.source)).split())
+    return sum(any(map(str.isalnum, word)) for word in HIDDEN.sub("", DETAILS.sub("", cell.source)).split())
 
 
 def sizes(lesson):
@@ -45,8 +45,9 @@ def skeleton(lesson):
     if not (picture := PICTURE.search(lesson.cells[0].source)) or len(picture[1]) < 20:
         yield "the first cell needs a picture with alt text: ![what it shows](flow: a -> b)"
     setup = lesson.cells[1]
-    if "setup" not in tags(setup) or len(setup.source.strip().splitlines()) > 4 or "mm.setup(" not in setup.source:
-        yield "the second cell must be tagged setup, hold at most 4 lines and call mm.setup"
+    *imports, last = filter(str.strip, setup.source.splitlines())
+    if "setup" not in tags(setup) or len(imports) > 4 or not last.startswith("mm.setup("):
+        yield "the second cell must be tagged setup: at most 4 lines of imports, then mm.setup(seed=0)"
     text = "\n".join(c.source for c in lesson.cells if c.cell_type == "markdown")
     source = "\n".join(c.source for c in lesson.cells if c.cell_type == "code")
     if not any("predict" in tags(c) for c in lesson.cells):
