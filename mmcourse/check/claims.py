@@ -46,10 +46,6 @@ def claim(id, text, values, *, margin=0.0, within=None, unit=""):
     unit : str
         Printed after the numbers.
 
-    Returns
-    -------
-    Interval
-
     Raises
     ------
     ValueError
@@ -77,7 +73,6 @@ def claim(id, text, values, *, margin=0.0, within=None, unit=""):
     LOG.append(Claim(id, text, found, runs, bool(holds), line))
     if not holds and strict() and profile() == "quick":
         raise ClaimFailed(line)
-    return found
 
 
 def _after(unit):
