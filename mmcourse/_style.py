@@ -17,7 +17,7 @@ from PIL import Image, ImageChops
 __all__ = ["BASELINE", "COLORS", "finish", "small_png", "styled", "use_style", "wrap"]
 
 #: Eight colours, after Okabe and Ito (2008), that stay apart under the common colour vision deficiencies.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5B2A86", "#707070")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#44146E", "#555555")
 
 BASELINE = {"color": "#333333", "linestyle": (0, (5, 3)), "linewidth": 1.8}
 _STYLE = {
@@ -107,8 +107,13 @@ def finish(figure, axes, xlabel, ylabel, title):
     size = figure.get_size_inches()
     figure.set_size_inches(4 * size)  # room enough to measure the texts
     figure.draw_without_rendering()
-    tall = max(text.get_window_extent().height for text in axes.get_xticklabels()) / figure.dpi
-    wide = max(text.get_window_extent().width for text in axes.get_yticklabels()) / figure.dpi
-    wide += legend.get_window_extent().width / figure.dpi if len(handles) > 1 else 0
-    figure.set_size_inches(size + np.maximum(0, [wide - 0.5, tall - 0.3]))
+    more = np.zeros(2)
+    more[0] = max(text.get_window_extent().width for text in axes.get_yticklabels()) / figure.dpi - 0.5
+    more[1] = max(text.get_window_extent().height for text in axes.get_xticklabels()) / figure.dpi - 0.3
+    size = size + np.maximum(0, more)
+    if len(handles) > 1:
+        box = legend.get_window_extent()
+        size += np.array([box.width / figure.dpi, 0])
+        size[1] = max(size[1], box.height / figure.dpi + 0.2)
+    figure.set_size_inches(size)
     return figure

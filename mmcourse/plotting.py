@@ -218,14 +218,14 @@ def images(pictures, titles):
     """
     if not len(pictures) or len(pictures) != len(titles):
         raise ValueError(f"{len(pictures)} pictures with {len(titles)} titles")
+    word = 0.1 * max((len(word) for title in titles for word in str(title).split()), default=0)  # inches
     columns = len(pictures) if len(pictures) <= 8 else min(8, int(np.ceil(len(pictures) ** 0.5)) + 1)
-    size = float(np.clip(9.0 / columns, 1.1, 2.0))
-    texts = [wrap(title, int(9 * size)) for title in titles]
-    cell = (
-        columns * size,
-        -(-len(pictures) // columns) * (size + 0.2 * (1 + max(map(str.count, texts, "\n" * len(texts))))),
-    )
-    figure, grid = plt.subplots(-(-len(pictures) // columns), columns, figsize=cell, squeeze=False)
+    columns = max(1, min(columns, int(10 / max(word, 1))))
+    height = float(np.clip(9.0 / columns, 1.1, 2.0))
+    width, rows = max(height, word), -(-len(pictures) // columns)
+    texts = [wrap(title, int(10 * width)) for title in titles]
+    height += 0.2 * (1 + max(text.count("\n") for text in texts))
+    figure, grid = plt.subplots(rows, columns, figsize=(columns * width, rows * height), squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
     for axes, picture, text in zip(grid.flat, pictures, texts, strict=False):
