@@ -50,4 +50,7 @@ def _state(name, entry):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("Interrupted. Nothing is broken; run the same command again.")

