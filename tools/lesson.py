@@ -20,6 +20,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HEADER = re.compile(r"^# (\d+) (.+)\n\n\*\*(.+?\?)\*\* · (\d+) minutes · (needs .+)$", re.M)
 PICTURE = re.compile(r"!\[([^\]]*)\]\(flow: ([^)]+)\)")
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d+) ([●○]{3}) (\d+) min$", re.M)
+FOR_TOOLS = re.compile(r" +# (?:fmt|noqa)\b.*$", re.M)
 COLAB_LACKS = "resvg_py espeakng-loader"
 
 
@@ -159,6 +160,7 @@ def notebook(lesson, solved):
     """
     cells = [copy.deepcopy(cell) for cell in lesson.cells]
     for index, cell in enumerate(cells):
+        cell.source = FOR_TOOLS.sub("", cell.source)
         if cell.cell_type == "code" and "exercise" in tags(cell):
             where = f"{lesson.path.name}, cell {index + 1}"
             cell.source = close_exercise(cell.source) if solved else open_exercise(cell.source, where)

@@ -58,7 +58,7 @@ print("names:  ", ", ".join(f"{owl[code]} ({name})" for code, name in languages.
 
 # %% [markdown]
 # The picture has three layers (red, green, blue) of 48 rows and 48 columns. The names are rows of characters. Now listen:
-# a small speech synthesiser says the German name, and the picture below is what a microphone would write down.
+# a small speech synthesiser says the German name. To the computer, that too is a row of numbers.
 
 # %%
 from mmcourse.data.voice import speak
@@ -122,7 +122,7 @@ for a in animals:
 for name, (x, y) in places.items():
     right.text(x, y, name, ha="center", va="center", bbox={"boxstyle": "round", "fc": "white", "ec": "0.5"})
 right.set(title="graph", xlim=(-1.5, 1.5), ylim=(-1.4, 1.4))
-right.axis("off")
+_ = right.axis("off")
 
 # %% [markdown] tags=["alt"]
 # *Figure: three panels. Left, the waveform of the spoken name, a few bursts of rapid swings between quiet gaps. Middle, a
@@ -164,8 +164,8 @@ plotting.heatmap(masks["audio"][:, ::20], rows=["English", "German", "French", "
                  label="kept (1) or padding (0)", annotate=False)  # fmt: skip
 
 # %% [markdown] tags=["alt"]
-# *Figure: four horizontal bars of different length, one a language; the filled part is real sound, the white rest is
-# padding.*
+# *Figure: four horizontal bars of different length, one a language; the dark part is real sound, the
+# light rest is padding.*
 
 # %% [markdown]
 # ### Exercise 0.2 ●○○ 8 min
@@ -315,10 +315,12 @@ check.ex0_4(nearest)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Turn it in your hands
 # Choose an emoji and a language; hear its name, and see which emoji is most similar by picture, by name in that language,
-# and by both. **Find one whose picture and name disagree.** Start with the owl: in which language is its nearest name
-# another bird?
+# and by both. Start with the owl. In English its nearest name is not a bird at all: **why that one?** Then find a language
+# in which the owl's nearest name is another bird.
 
 # %%
+import base64
+import io
 from functools import cache
 
 en = first["en"].tolist()
@@ -330,15 +332,29 @@ def name_similarity(language):
     return rows @ rows.T
 
 
+def as_image(picture):
+    """Write a picture into a web page."""
+    file = io.BytesIO()
+    plt.imsave(file, picture.transpose(1, 2, 0))
+    return f"<img alt='' src='data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}'>"
+
+
+# %% [markdown]
+# `meet` says what the widget shows for one emoji in one language.
+
+# %%
+
+
 def meet(animal, language):
     row = en.index(animal)
     by_name, by_picture = name_similarity(language)[row], similarity["picture"][row]
     scores = {"picture": by_picture, "name": by_name, "both": by_picture + by_name}
     best = {sense: first.iloc[np.argsort(-s)[1]] for sense, s in scores.items()}
-    html = f"<p style='font-size:2.5em;margin:0'>{first.iloc[row]['emoji']} {first.iloc[row][language]}</p>"
+    html = f"<p style='font-size:2em;margin:0'>{as_image(pictures[animal])} {first.iloc[row][language]}</p>"
     if language != "ja":
         html += Audio(speak(first.iloc[row][language], voice=language)[0][::2], rate=rate // 2)._repr_html_()
-    rows = "".join(f"<tr><td>{sense}</td><td>{b.emoji} {b[language]} ({b.en})</td></tr>" for sense, b in best.items())
+    cells = {sense: f"{as_image(pictures[b.en])} {b[language]} ({b.en})" for sense, b in best.items()}
+    rows = "".join(f"<tr><td>{sense}</td><td>{cell}</td></tr>" for sense, cell in cells.items())
     return f"{html}<table><tr><th>by</th><th>most similar</th></tr>{rows}</table>"
 
 
