@@ -135,7 +135,8 @@ def lab(options, rest):
         say("Some data is missing (see above); the lessons that need it will say so. JupyterLab opens all the same.")
     say("Opening JupyterLab. Stop it with Ctrl-C; your work is saved in notebooks/.")
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    return module("jupyterlab", "notebooks/00_start_here.ipynb", *rest, check=False)
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # a container, most likely
+    return module("jupyterlab", "notebooks/00_start_here.ipynb", *root, *rest, check=False)
 
 
 def step(number, text, action):
