@@ -105,10 +105,7 @@ def test_orphan_is_red(tmp_path, monkeypatch):
     assert "no source" in build.orphans([])[0]
 
 
-def test_data_set_must_be_named_in_quotes(write, sample):
-    lesson = write(sample.replace("errors = [", "mm.load(name)\nerrors = ["))
-    with pytest.raises(lessons.LessonError, match="in quotes"):
-        build.data_sets(lesson)
+def test_stamp_names_the_data(write, sample):
     lesson = write(sample.replace("errors = [", 'mm.load("digits")\nmm.data.table("stocks")\nerrors = ['))
     assert build.data_sets(lesson) == ["digits", "stocks"]
 
