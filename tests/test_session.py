@@ -82,6 +82,13 @@ def test_setup(monkeypatch, tmp_path, capsys):
     assert random.random() != drawn[0][0]
 
 
+def test_setup_applies_the_style(monkeypatch):
+    applied = []
+    monkeypatch.setattr(mm.plotting, "use_style", lambda: applied.append(True))
+    mm.setup()
+    assert applied == [True]
+
+
 def test_setup_names_a_wrong_profile(monkeypatch):
     monkeypatch.setenv("MMCOURSE_PROFILE", "fast")
     with pytest.raises(ValueError, match="smoke, quick, full"):
