@@ -1,0 +1,1083 @@
+# %% [markdown]
+# # 1 Bagging and random forests
+#
+# **Why do many weak trees beat one?** · 90 minutes · needs lesson 0
+#
+# ![Training rows are drawn again and again with replacement; each draw grows a tree, and the forecasts of all trees are averaged](flow: training rows -> bootstrap 1 -> tree 1 -> average; training rows -> bootstrap 2 -> tree 2 -> average; training rows -> bootstrap 3 -> tree 3 -> average; average -> forecast)
+#
+# You will forecast how wildly shares swing in the coming month. One decision tree does it worse than a rule of thumb. A
+# hundred such trees, averaged, beat that rule. You will build both, find out why, and learn when the score a forest gives
+# itself is not to be believed.
+
+# %% tags=["setup"]
+import mmcourse as mm
+from mmcourse import check, ensembles, metrics, plotting, widgets
+
+mm.setup(seed=0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Calm spells, stormy spells
+# We have the daily closing prices of large American companies. Over the years some grew several hundredfold, so we look at
+# daily **returns**: the change of the logarithm of the price. A return of 0.01 is a gain of about one percent.
+
+# %%
+import numpy as np
+
+NAME = mm.per_profile(smoke="stocks", quick="stocks", full="sp500" if mm.data.ready("sp500") else "stocks")
+prices = mm.data.table(NAME).dropna(axis=1)
+returns = np.log(prices).diff().iloc[1:]
+print(f"{prices.shape[1]} stocks, {len(prices)} days, {prices.index[0]:%Y} to {prices.index[-1]:%Y}")
+returns.iloc[:3, :6].round(4)
+
+# %% [markdown]
+# One stock as a picture, the price above and its returns below:
+
+# %%
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
+
+stock = prices.columns[2]
+figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.6), sharex=True)
+top.plot(prices[stock], linewidth=1)
+top.set(
+    ylabel="price in dollars", yscale="log", title=f"{stock}: nobody knows the direction, everybody sees the storms"
+)
+top.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), minor_locator=NullLocator(), major_formatter="{x:g}")
+bottom.plot(returns[stock], color=plotting.COLORS[1], linewidth=0.6)
+_ = bottom.set(ylabel="daily return", xlabel="year")
+
+# %% [markdown] tags=["alt"]
+# *Figure: above, the price of one bank over the years; below, its daily returns, which flicker around zero in a narrow
+# band for years and then, in spells, swing many times as far in both directions.*
+
+# %% [markdown]
+# Whether the next return is up or down looks like a coin flip. But big swings come in spells: a stormy month follows a
+# stormy month. So we forecast not the direction but the **volatility**: the root mean square of the next 20 daily returns.
+# We take its logarithm, so that being wrong by a factor of two costs the same for a calm share and for a wild one.
+#
+# `mm.load` cuts the history into windows. An item holds 60 days of returns; its target is the log volatility of the 20
+# days that follow.
+
+# %%
+splits = mm.load(NAME, window=60, horizon=20, step=5)
+item, target = splits.train[0]
+print(
+    "known:",
+    item["returns"].shape,
+    "returns; wanted:",
+    round(float(target), 2),
+    "=",
+    f"log({np.exp(float(target)):.4f})",
+)
+print(
+    "rows:",
+    len(splits.train),
+    "to train,",
+    len(splits.valid),
+    "to try things on,",
+    len(splits.test),
+    "in a sealed envelope",
+)
+
+# %% [markdown]
+# The three parts follow each other in time: train on the oldest years, try things out on the next ones, and open the test
+# years once, at the very end. We boil the 60 returns down to eight numbers a person can read.
+
+# %%
+FEATURES = [
+    "volatility 5",
+    "volatility 20",
+    "volatility 60",
+    "return 5",
+    "return 20",
+    "return 60",
+    "worst day",
+    "best day",
+]
+
+
+def features(returns):
+    """(N, 60) daily returns, newest last -> (N, 8), in the order of FEATURES."""
+
+    def volatility(part):
+        return np.log(np.sqrt((part**2).mean(axis=1)) + 1e-4)
+
+    week, month = returns[:, -5:], returns[:, -20:]
+    sizes = [volatility(week), volatility(month), volatility(returns)]
+    return np.column_stack([*sizes, week.sum(1), month.sum(1), returns.sum(1), month.min(1), month.max(1)])
+
+
+def rows_of(split):
+    inputs, target = split.arrays()
+    return features(inputs["returns"].astype(float)), target.astype(float)
+
+
+# %% [markdown]
+# Before any model, the rules of thumb. "The next month will be like the last 60 days" costs nothing, and a model that
+# cannot beat it is worth nothing. We measure the root mean squared error in log volatility: 0.4 means typically off by a
+# factor of $e^{0.4} \approx 1.5$.
+
+
+# %%
+def error(y, forecast):
+    return float(np.sqrt(np.mean((y - forecast) ** 2)))
+
+
+X, y = rows_of(splits.train)
+X_valid, y_valid = rows_of(splits.valid)
+print(f"always the average of the training years   {error(y_valid, y.mean()):.3f}")
+print(f"like the last 20 days                      {error(y_valid, X_valid[:, 1]):.3f}")
+print(f"like the last 60 days                      {error(y_valid, X_valid[:, 2]):.3f}   <- the one to beat")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A tree asks questions
+# A regression tree splits the rows with one question, "is feature $j$ at most $c$?", then splits both halves again. At the
+# end of each path it answers with the mean of the training rows there. It picks the question that leaves the smallest
+# squared error on both sides:
+#
+# $$\min_{j,\,c}\; \sum_{\text{left}} (y_i - \bar y_\text{left})^2 + \sum_{\text{right}} (y_i - \bar y_\text{right})^2$$
+#
+# Since $\sum (y_i - \bar y)^2 = \sum y_i^2 - (\sum y_i)^2 / n$, and $\sum y_i^2$ is fixed, that is the same as making
+# $(\sum_\text{left} y_i)^2 / n_\text{left} + (\sum_\text{right} y_i)^2 / n_\text{right}$ large. Running sums give it for
+# every $c$ at once.
+
+
+# %%
+def best_split(X, y, columns):
+    """Return (gain, feature, threshold) of the best question about one of `columns`."""
+    best = (-np.inf, None, None)
+    for j in columns:
+        order = np.argsort(X[:, j])
+        x, n, left = X[order, j], np.arange(1, len(y)), np.cumsum(y[order])[:-1]
+        gain = left**2 / n + (y.sum() - left) ** 2 / (len(y) - n)
+        gain[x[1:] == x[:-1]] = -np.inf  # no threshold fits between two equal values
+        i = gain.argmax()
+        if gain[i] > best[0]:
+            best = (gain[i], j, (x[i] + x[i + 1]) / 2)
+    return best
+
+
+# %% [markdown]
+# Growing is asking, splitting, and growing both sides. The tree may look at only `n_features` randomly drawn columns at
+# each question; for now at all of them.
+
+
+# %%
+def grow(X, y, depth, n_features, rng):
+    """Return a number (a leaf) or (feature, threshold, left tree, right tree)."""
+    if depth == 0 or np.ptp(y) == 0:
+        return y.mean()
+    _, j, threshold = best_split(X, y, rng.choice(X.shape[1], n_features, replace=False))
+    if j is None:
+        return y.mean()
+    left = X[:, j] <= threshold
+    sides = [grow(X[side], y[side], depth - 1, n_features, rng) for side in (left, ~left)]
+    return j, threshold, *sides
+
+
+def ask(tree, row):
+    while isinstance(tree, tuple):
+        j, threshold, low, high = tree
+        tree = low if row[j] <= threshold else high
+    return tree
+
+
+# %% [markdown]
+# That is a whole decision tree. Is it the same as the library's? From here on we use the library's, because it is compiled.
+
+# %%
+from sklearn.tree import DecisionTreeRegressor
+
+rng = np.random.default_rng(0)
+mine = grow(X[:400], y[:400], depth=3, n_features=8, rng=rng)
+library = DecisionTreeRegressor(max_depth=3).fit(X[:400], y[:400])
+assert np.allclose([ask(mine, row) for row in X_valid], library.predict(X_valid))
+print(f"first question: is {FEATURES[mine[0]]} at most {mine[1]:.2f}?   The same as scikit-learn's tree: yes")
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** You grow two trees as deep as they go, each on its own random 300 rows from the same years. For what
+# share of the validation rows will the two forecasts agree to within 10 %? Most, half, or few?
+
+# %%
+pool = np.random.default_rng(1).permutation(len(y))
+first, second = (DecisionTreeRegressor(random_state=0).fit(X[rows], y[rows]) for rows in pool[:600].reshape(2, 300))
+apart = np.abs(first.predict(X_valid) - second.predict(X_valid))
+print(
+    f"agree within 10 %: {np.mean(apart < 0.1):.0%} of the rows; typical disagreement: a factor of {np.exp(np.median(apart)):.2f}"
+)
+print(
+    f"error of the two trees: {error(y_valid, first.predict(X_valid)):.3f} and {error(y_valid, second.predict(X_valid)):.3f}"
+)
+
+# %% [markdown]
+# Few. And both trees do worse than the rule of thumb. To see what happens, give the trees one feature only.
+
+# %%
+line = np.linspace(-5, -2.8, 500)[:, None]
+figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
+for axes, depth, title in zip(panels, (2, None), ("two questions deep", "as deep as it goes"), strict=True):
+    for color, rows in zip(plotting.COLORS, pool[:600].reshape(2, 300), strict=False):
+        axes.plot(X[rows, 2], y[rows], ".", color=color, alpha=0.25, markersize=4)
+        tree = DecisionTreeRegressor(max_depth=depth).fit(X[rows][:, [2]], y[rows])
+        axes.plot(line, tree.predict(line), color=color, linewidth=1.4)
+    axes.set(title=title, xlabel="log volatility, last 60 days", xlim=(-5.1, -2.7))
+_ = panels[0].set_ylabel("log volatility, next 20 days")
+
+# %% [markdown] tags=["alt"]
+# *Figure: two clouds of training rows with the trees grown on each. Left, trees with two questions: two coarse staircases
+# that nearly lie on each other. Right, trees of full depth: two jagged lines that jump up and down with single rows and
+# cross each other everywhere.*
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Bias and variance, measured
+# Left: stiff, always wrong in the same way. Right: free, but wrong in a new way with every training set. The two ways to
+# be wrong have names. Let $\hat f_D$ be the forecast learned from training set $D$, and $\bar f$ its average over many
+# training sets. Then
+#
+# $$\underbrace{\mathbb{E}_D\,(y - \hat f_D)^2}_{\text{squared error}} = \underbrace{(y - \bar f)^2}_{\text{bias}^2 +
+# \text{noise}} + \underbrace{\mathbb{E}_D\,(\hat f_D - \bar f)^2}_{\text{variance}}$$
+#
+# We have enough rows to measure this: many training sets of 300 rows that share none. (Bias and noise stay lumped
+# together. To part them we would have to know the truth.)
+
+# %%
+sets = (
+    np.random.default_rng(0).permutation(len(y))[: mm.per_profile(smoke=10, quick=40, full=60) * 300].reshape(-1, 300)
+)
+few = np.random.default_rng(0).permutation(len(y_valid))[: mm.per_profile(smoke=100, quick=500, full=2000)]
+
+
+def forecasts(model):
+    """One row of forecasts a training set: (sets, validation rows)."""
+    return np.array([model.fit(X[rows], y[rows]).predict(X_valid[few]) for rows in sets])
+
+
+def bias_and_variance(forecasts):
+    steady = np.mean((y_valid[few] - forecasts.mean(axis=0)) ** 2)
+    variance = forecasts.var(axis=0).mean()
+    assert np.isclose(steady + variance, np.mean((y_valid[few] - forecasts) ** 2))
+    return steady, variance
+
+
+# %% [markdown]
+# The `assert` is the equation above. Now trees of growing depth:
+
+
+# %%
+def stacked(parts, title, xlabel=""):
+    """Draw {name: (bias² + noise, variance)} as bars on top of each other."""
+    steady, variance = np.array(list(parts.values())).T
+    figure, axes = plt.subplots(figsize=(7.2, 3.8))
+    axes.bar(list(parts), steady, 0.6, color=plotting.COLORS[7], label="bias² + noise")
+    axes.bar(list(parts), variance, 0.6, bottom=steady, color=plotting.COLORS[4], label="variance")
+    axes.set(ylabel="squared error", title=title, xlabel=xlabel)
+    axes.grid(False, axis="x")
+    figure.legend(loc="outside right upper")
+
+
+depths = {"1": 1, "2": 2, "4": 4, "8": 8, "no limit": None}
+parts = {name: bias_and_variance(forecasts(DecisionTreeRegressor(max_depth=depth))) for name, depth in depths.items()}
+stacked(parts, "One tree: stiff or nervous", "most questions in a row")
+
+# %% [markdown] tags=["alt"]
+# *Figure: stacked bars of squared error for trees of depth one to unlimited. The lower part, bias and noise, falls at first
+# and then stays level; the upper part, variance, grows with depth until it is nearly as tall as the rest.*
+
+# %% [markdown]
+# Read the bars from left to right. More questions remove bias, and after a few there is none left to remove: what remains
+# below is noise that nobody can forecast from these features. All that deep trees add is variance. The usual advice is to
+# cut the tree back. Leo Breiman had another idea: keep the deep trees and **average the variance away**.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## New training sets out of one: the bootstrap
+# If we could average trees from many training sets, variance would melt. But we have one. Efron's trick: treat the sample
+# as if it were the world, and draw from it **with replacement**. A draw of $n$ rows from $n$ repeats some rows and misses
+# others. A given row is missed with probability $(1 - 1/n)^n$, and then it is called **out of bag**.
+
+# %%
+for n in (5, 50, 500, 5000):
+    print(f"n = {n:4d}: a row is missed with probability {(1 - 1 / n) ** n:.3f}")
+print(f"    limit: 1/e = {np.exp(-1):.3f}")
+
+# %% [markdown]
+# ### Exercise 1.1 ●○○ 5 min
+# Write the bootstrap: `n` row numbers between 0 and `n - 1`, drawn with replacement from the generator `rng`. With
+# n = 5000 about 63 % of the rows turn up at least once, as the table above says.
+# <details><summary>Hint: the idea</summary>Every draw is independent of the others, so the same row may come twice. One
+# call of the generator draws them all.</details>
+# <details><summary>Hint: pseudocode</summary>ask rng for `n` random integers, from 0 up to but not including n</details>
+
+
+# %% tags=["exercise"]
+def bootstrap_indices(n, rng):
+    """Return an array of n row numbers."""
+    ### BEGIN SOLUTION
+    return rng.integers(0, n, size=n)
+    ### END SOLUTION
+
+
+# %%
+check.ex1_1(bootstrap_indices)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Bagging: bootstrap, then aggregate
+# Grow one tree on each bootstrap sample and average their forecasts:
+#
+# $$\hat f_\text{bag}(x) = \frac{1}{B} \sum_{b=1}^{B} \hat f_b(x)$$
+#
+# That is all. The package does it for any model:
+
+# %%
+from sklearn.base import clone
+
+bag = ensembles.BaggingRegressor(DecisionTreeRegressor(), n_estimators=50, random_state=0).fit(X[sets[0]], y[sets[0]])
+print(
+    f"one tree   {error(y_valid, DecisionTreeRegressor(random_state=0).fit(X[sets[0]], y[sets[0]]).predict(X_valid)):.3f}"
+)
+print(f"50 bagged  {error(y_valid, bag.predict(X_valid)):.3f}")
+print(f"last 60    {error(y_valid, X_valid[:, 2]):.3f}")
+
+# %% [markdown]
+# Averaging brings fifty trees, each as bad as the one, most of the way to the rule of thumb. More rows and one more idea
+# will take them past it.
+#
+# ### Exercise 1.2 ●●○ 10 min
+# Write bagging yourself. `samples` is a list of bootstrap samples, each an array of row numbers. Fit a fresh copy of
+# `model` on each, and return the average of their forecasts for `X_new`. On the rows above it must give exactly what the
+# package gives.
+# <details><summary>Hint: the idea</summary>`clone(model)` makes an unfitted copy. Without it you would refit one and the
+# same object. Rows of X and rows of y belong together.</details>
+# <details><summary>Hint: pseudocode</summary>for rows in samples: fit a clone on X[rows], y[rows]; keep its forecasts for
+# X_new. Then the mean over the kept lists, row by row.</details>
+
+
+# %% tags=["exercise"]
+def bagging_predict(model, X, y, X_new, samples):
+    """Return one averaged forecast for each row of X_new."""
+    ### BEGIN SOLUTION
+    members = [clone(model).fit(X[rows], y[rows]) for rows in samples]
+    return np.mean([member.predict(X_new) for member in members], axis=0)
+    ### END SOLUTION
+
+
+# %%
+check.ex1_2(bagging_predict)
+
+# %% [markdown]
+# Now the measurement of before, for a stump (one question) and for a tree without limit: alone, bagged, and in a random
+# forest, which is the next section. We keep the forecast of every single tree for later. This takes about 15 s.
+
+
+# %%
+def tree_forecasts(model):
+    """Fit an ensemble on each training set: (sets, trees, validation rows)."""
+    return np.array([[tree.predict(X_valid[few]) for tree in model.fit(X[rows], y[rows]).estimators_] for rows in sets])
+
+
+size, every, measured = mm.per_profile(smoke=5, quick=25, full=50), {}, {}
+for label, depth in {"stump": 1, "deep": None}.items():
+    tree = DecisionTreeRegressor(max_depth=depth)
+    every[label, "bagged"] = tree_forecasts(ensembles.BaggingRegressor(tree, size, random_state=0))
+    forest = ensembles.RandomForestRegressor(size, max_depth=depth, max_features=1 / 3, random_state=0)
+    every[label, "forest"] = tree_forecasts(forest)
+    measured[f"{label},\nalone"] = forecasts(tree)
+    measured |= {f"{label},\n{name}": every[label, name].mean(axis=1) for name in ("bagged", "forest")}
+stacked({name: bias_and_variance(each) for name, each in measured.items()}, "Averaging melts variance and leaves bias")
+
+# %% [markdown] tags=["alt"]
+# *Figure: stacked bars. For stumps, bias and noise are tall and stay so whether bagged or not, the little variance shrinks.
+# For deep trees, bias and noise are lower and the same for all three, while the tall variance of the single tree shrinks to
+# a thin slice when bagged and a thinner one in the forest.*
+
+# %% [markdown]
+# This is half of the answer to the question on top. Averaging cannot repair what all trees get wrong alike (bias); it
+# removes what each gets wrong on its own (variance). So grow trees that are right on average and wild, then average.
+#
+# A **claim** is a sentence with its numbers: an estimate, its 95 % interval, and what was needed for the claim to hold.
+
+
+# %%
+def spread(name, group):
+    return measured[name][group].var(axis=0, ddof=1).mean()
+
+
+groups = np.array_split(np.arange(len(sets)), 5)
+cut = np.array([1 - spread("deep,\nbagged", group) / spread("deep,\nalone", group) for group in groups])
+mm.claim("01.1", "bagging takes away at least half of the variance of a deep tree", 100 * cut, margin=50, unit="%")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Why not all of the variance?
+# If the trees were independent, averaging $B$ of them would divide the variance by $B$. They are not: they grew from the same
+# 300 rows. If two trees have correlation $\rho$ and each has variance $\sigma^2$, the average has
+#
+# $$\rho\,\sigma^2 + \frac{1 - \rho}{B}\,\sigma^2$$
+#
+# More trees shrink the second part only. To lower the **floor** $\rho\,\sigma^2$ the trees must be made more different.
+# That is what a **random forest** does: at each question a tree may look only at a few randomly drawn features. You have
+# the code already: `grow(..., n_features=3)`.
+
+# %%
+rng, small = np.random.default_rng(0), sets[0]
+draws = [small[rng.integers(0, 300, 300)] for _ in range(20)]
+by_hand = [grow(X[rows], y[rows], depth=30, n_features=3, rng=rng) for rows in draws]
+mean = np.mean([[ask(tree, row) for row in X_valid[few]] for tree in by_hand], axis=0)
+package = ensembles.RandomForestRegressor(20, max_features=3, random_state=0).fit(X[small], y[small])
+print(
+    f"20 trees by hand: {error(y_valid[few], mean):.3f}   20 trees of the package: {error(y_valid[few], package.predict(X_valid[few])):.3f}"
+)
+assert abs(error(mean, package.predict(X_valid[few]))) < 0.2
+
+# %% [markdown]
+# Your forest and the package's draw different random numbers, so they agree only roughly. Now measure $\rho$ and
+# $\sigma^2$ from the trees we kept, and see whether the formula is right.
+
+# %%
+figure, axes = plt.subplots(figsize=(7.2, 4))
+for color, name in zip(plotting.COLORS, ("bagged", "forest"), strict=False):
+    count = np.arange(1, size + 1)
+    running = np.cumsum(every["deep", name], axis=1) / count[:, None]  # average of the first B trees
+    seen = running.var(axis=0, ddof=1).mean(axis=1)
+    sigma2 = every["deep", name].var(axis=0, ddof=1).mean()
+    floor = (size * seen[-1] - sigma2) / (size - 1)  # rho sigma²: the mean covariance of two trees
+    axes.plot(count, seen, "o", color=color, markersize=5, label=f"{name}, measured: rho = {floor / sigma2:.2f}")
+    axes.plot(count, floor + (sigma2 - floor) / count, color=color, linewidth=1.5, label=f"{name}, formula")
+    axes.axhline(floor, color=color, linestyle=":", linewidth=1.5)
+axes.set(xlabel="number of trees averaged", ylabel="variance", title="More trees help, down to a floor", ylim=(0, None))
+_ = axes.legend()
+
+# %% [markdown] tags=["alt"]
+# *Figure: variance of the average against the number of trees. Measured points of bagging and forest lie on the curves of
+# the formula; both fall steeply over the first ten trees and then flatten onto their floors. The forest's floor is lower,
+# because its trees are less correlated.*
+
+# %% [markdown]
+# The dotted lines are the floors. The forest's trees are each a little worse, for they often may not look at the best
+# feature; but they are wrong in more different ways, and that is what an average lives on.
+#
+# **Read the defaults.** scikit-learn's `RandomForestRegressor` tries *all* features at each question unless you say
+# otherwise. That is plain bagging. Ask for `max_features=1/3`.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## A free test set: out of bag
+# Each tree missed about a third of the rows. For those it is an honest judge. So forecast every training row by the trees
+# that did not see it: the **out-of-bag** forecast. It needs no extra data and no extra training.
+#
+# Scores here are $R^2 = 1 - \sum (y - \hat f)^2 / \sum (y - \bar y)^2$: 1 is perfect, 0 is no better than the mean.
+
+# %%
+forest = ensembles.RandomForestRegressor(30, max_features=1 / 3, oob_score=True, random_state=0).fit(X[small], y[small])
+print("row 0 was missed by", sum(0 not in rows for rows in forest.estimators_samples_), "of 30 trees")
+print(f"its out-of-bag forecast is {forest.oob_prediction_[0]:.3f}, the truth {y[small][0]:.3f}")
+print(f"R² on rows it learned from {forest.score(X[small], y[small]):.2f}, out of bag {forest.oob_score_:.2f}")
+
+# %% [markdown]
+# ### Exercise 1.3 ●●● 15 min
+# Write the out-of-bag forecast. `trees` are fitted models, `samples[b]` the row numbers tree `b` was grown on. For each row
+# of `X`, average the trees that missed it; `np.nan` if all trees saw it. On the forest above your answer must equal
+# `forest.oob_prediction_`.
+# <details><summary>Hint: the idea</summary>Keep two arrays, one entry a row: the sum of honest forecasts and their number.
+# Go through the trees and add to the rows that the tree missed.</details>
+# <details><summary>Hint: pseudocode</summary>total and count: zeros, one a row; for each tree and its rows: a boolean array,
+# all True, then False at its rows; add the tree's forecasts for the rows still True to total, and 1 to count there; in the
+# end make count NaN where it is 0, and divide</details>
+
+
+# %% tags=["exercise"]
+def oob_predict(trees, samples, X):
+    """Return one out-of-bag forecast a row, NaN where there is none."""
+    ### BEGIN SOLUTION
+    total, count = np.zeros(len(X)), np.zeros(len(X))
+    for tree, rows in zip(trees, samples, strict=True):
+        missed = np.ones(len(X), dtype=bool)
+        missed[rows] = False
+        if missed.any():
+            total[missed] += tree.predict(X[missed])
+            count[missed] += 1
+    count[count == 0] = np.nan
+    return total / count
+    ### END SOLUTION
+
+
+# %%
+check.ex1_3(oob_predict)
+
+# %% [markdown]
+# Can it be trusted? Take rows whose windows do not overlap, shuffle them, train on some and hold out the others. Shuffled
+# rows are **exchangeable**: any of them could as well have been on the other side. Then the out-of-bag score should be the
+# held-out score.
+
+# %%
+SEEDS = range(mm.per_profile(smoke=5, quick=8, full=20))
+TREES, ROWS = mm.per_profile(smoke=10, quick=100, full=300), mm.per_profile(smoke=200, quick=1000, full=4000)
+X_apart, y_apart = rows_of(mm.load(NAME, window=60, horizon=20, step=20).train)
+
+
+def two_scores(seed):
+    order = np.random.default_rng(seed).permutation(len(y_apart))
+    inside, held_out = order[:ROWS], order[ROWS : 3 * ROWS]
+    forest = ensembles.RandomForestRegressor(TREES, max_features=1 / 3, oob_score=True, random_state=seed)
+    forest.fit(X_apart[inside], y_apart[inside])
+    return forest.oob_score_, forest.score(X_apart[held_out], y_apart[held_out])
+
+
+out_of_bag, held_out_score = np.array([two_scores(seed) for seed in SEEDS]).T
+print("out of bag", out_of_bag.round(2), "\nheld out  ", held_out_score.round(2))
+
+# %%
+mm.claim("01.2", "on exchangeable rows out-of-bag R² tracks held-out R²", out_of_bag - held_out_score, within=0.05)
+
+# %% [markdown]
+# ## How many trees, how deep?
+# One forest for each depth, and three errors as trees are added: out of bag, on held-out shuffled rows, and on the later
+# validation years. This takes about 5 s.
+
+
+# %%
+def running_error(forest, X, y, weights=1):
+    """Error of the average of the first 1, 2, ... trees; `weights` (trees, rows) says which trees may judge a row."""
+    each = np.array([tree.predict(X) for tree in forest.estimators_])
+    total, count = np.cumsum(weights * each, axis=0), np.cumsum(weights * np.ones(each.shape), axis=0)
+    forecast = total / np.where(count == 0, np.nan, count)
+    return np.sqrt(np.nanmean((forecast - y) ** 2, axis=1))
+
+
+curves, (inside, held_out) = {}, np.split(np.random.default_rng(0).permutation(len(y_apart))[: 3 * ROWS], [ROWS])
+for name, depth in depths.items():
+    forest = ensembles.RandomForestRegressor(TREES, max_features=1 / 3, max_depth=depth, random_state=0)
+    forest.fit(X_apart[inside], y_apart[inside])
+    missed = np.array([~np.isin(np.arange(len(inside)), rows) for rows in forest.estimators_samples_])
+    curves[name] = {
+        "out of bag": running_error(forest, X_apart[inside], y_apart[inside], missed),
+        "held-out rows, shuffled": running_error(forest, X_apart[held_out], y_apart[held_out]),
+        "later years": running_error(forest, X_valid, y_valid),
+    }
+
+# %% [markdown]
+# Move the sliders. **At which depth do more trees help most, and at which hardly at all? Which curve does out of bag
+# follow, and which not?**
+
+
+# %%
+def draw(depth, trees):
+    figure, axes = plt.subplots(figsize=(7.2, 4))
+    for color, (name, curve) in zip(plotting.COLORS, curves[depth].items(), strict=False):
+        axes.plot(np.arange(1, TREES + 1), curve, color=color, label=f"{name}: {curve[trees - 1]:.3f}")
+        axes.plot(trees, curve[trees - 1], "o", color=color)
+    axes.axvline(trees, color="#999999", linewidth=1)
+    axes.set(xlabel="number of trees", ylabel="error", ylim=(0.3, 0.6), title=f"depth: {depth}, trees: {trees}")
+    axes.legend()
+    return figure
+
+
+_ = widgets.explore(draw, depth=list(depths)[::-1], trees=(1, TREES, 1))
+
+# %% [markdown] tags=["alt"]
+# *Figure: three curves of error against the number of trees, for one depth. Out of bag and held-out shuffled rows fall
+# together and end close to each other. The curve of the later years has its own level. For deep trees all fall steeply, for
+# stumps they are nearly flat from the start.*
+
+# %% [markdown]
+# Deep trees gain most, stumps next to nothing: they had bias, and averaging keeps bias. No curve turns up again on the
+# right: more trees never overfit, they only cost time. And out of bag follows the shuffled rows, not the later years. How
+# far apart can those two be?
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The trap: windows that overlap
+# Take one stock and make one row a day: more rows, surely a better forest. We stay within the training years and keep the
+# last third of them aside as "the future".
+
+
+# %%
+def one_stock(series, past=60, ahead=20):
+    """(days,) returns -> a row for each day: features (N, 8) and log volatility of the next `ahead` days (N,)."""
+    windows = np.lib.stride_tricks.sliding_window_view(series, past + ahead)
+    return features(windows[:, :past]), np.log(np.sqrt((windows[:, past:] ** 2).mean(axis=1)) + 1e-4)
+
+
+def small_forest(seed):
+    size = mm.per_profile(smoke=5, quick=15, full=100)
+    return ensembles.RandomForestRegressor(size, max_features=1 / 3, oob_score=True, random_state=seed)
+
+
+years = returns.iloc[: splits.train.groups.max()]  # the training years
+most = mm.per_profile(smoke=5, quick=20, full=40)
+picked = years.columns[:: max(1, years.shape[1] // most)][:most]
+X_days, y_days = one_stock(years[picked[0]].to_numpy())
+border = 2 * len(y_days) // 3
+forest = small_forest(0).fit(X_days[: border - 20], y_days[: border - 20])
+print(f"{picked[0]}: {border - 20} rows, out-of-bag R² {forest.oob_score_:.2f}")
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** That is a proud score. What R² will this kind of forest reach on the future, the last third of the
+# years? The same, about half of it, or none?
+
+
+# %%
+def four_scores(series, seed):
+    X, y = one_stock(series)
+    border = 2 * len(y) // 3
+    past, future = np.arange(border - 20), np.arange(border, len(y))
+    known, hidden = np.array_split(np.random.default_rng(seed).permutation(past), [2 * border // 3])
+    daily, shuffled = small_forest(seed).fit(X[past], y[past]), small_forest(seed).fit(X[known], y[known])
+    thinned = small_forest(seed).set_params(n_estimators=TREES).fit(X[past[::20]], y[past[::20]])
+    return {
+        "out of bag, daily rows": daily.oob_score_,
+        "shuffled hold-out, daily rows": shuffled.score(X[hidden], y[hidden]),
+        "out of bag, every 20th row": thinned.oob_score_,
+        "the future, daily rows": daily.score(X[future], y[future]),
+    }
+
+
+scores = [four_scores(years[name].to_numpy(), seed) for seed, name in enumerate(picked)]
+scores = {name: np.array([each[name] for each in scores]) for name in scores[0]}
+plotting.bars(scores, ylabel="R²", title=f"The same forest judged four ways, {len(picked)} stocks")
+
+# %% [markdown] tags=["alt"]
+# *Figure: four bars of R squared with intervals over stocks. Out of bag and the shuffled hold-out, both with daily rows, are
+# high and nearly equal. Out of bag with every twentieth row is less than half of that. The future is around zero, with a wide
+# interval.*
+
+# %% [markdown]
+# None. What happened? The answers of neighbouring rows share 19 of their 20 days. A row that is out of bag has its twins in
+# the bag, and the forest recites the twin. The shuffled hold-out falls for the same trick. With rows 20 days apart there are
+# no twins and the proud score melts away; what remains assumes that the future is another shuffle of the past. It is not.
+
+# %%
+gap = scores["out of bag, daily rows"] - scores["the future, daily rows"]
+mm.claim("01.3", "on overlapping windows out-of-bag R² exceeds R² on the future", gap, margin=0.3)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Split by time, and leave a gap
+# The cure is to judge as you will forecast: train on the past, test on the future. One thing is easily missed. A row of day
+# $d$ knows the days up to $d$, and its answer is made of the days $d+1$ to $d+20$. If the past ends with day $b$, a row with
+# $b - 20 < d < b$ has an answer that reaches into the future. It may be used on neither side: that is the **gap**.
+
+# %%
+figure, axes = plt.subplots(figsize=(8, 3.2))
+for row, d in enumerate(range(66, 135, 6)):
+    used = d + 20 <= 100 or d >= 100
+    axes.plot(
+        [d - 40, d], [row, row], color=plotting.COLORS[0] if used else "#CCCCCC", linewidth=5, solid_capstyle="butt"
+    )
+    axes.plot(
+        [d + 1, d + 20], [row, row], color=plotting.COLORS[1] if used else "#CCCCCC", linewidth=5, solid_capstyle="butt"
+    )
+axes.axvline(100.5, color="#333333", linestyle="--")
+axes.set_yticks([1, 4, 8.5], ["train", "neither", "test"])
+axes.set(xlabel="day", ylim=(12, -1), title="Known days (blue), answers (orange), the gap (grey)")
+axes.grid(False)
+
+# %% [markdown] tags=["alt"]
+# *Figure: each row is a bar over time, known days followed by the days of its answer. A dashed line marks the border between
+# past and future. Rows whose answers end before the border are for training, rows that know all days up to the border are
+# for testing, and the few whose answers cross it are grey: used for nothing.*
+
+# %% [markdown]
+# ### Exercise 1.4 ●●○ 10 min
+# Write the split. `day[i]` is the last day row `i` knows; its answer covers the `ahead` days after that. `border` is the last
+# day of the past. Return two boolean arrays: the rows to train on (answer known by the end of day `border`) and the rows to
+# test on (all days of the answer after `border`). With days 0 to 99, border 60, ahead 20: 41 train, 40 test, 19 neither.
+# <details><summary>Hint: the idea</summary>For each row there are two moments that matter: the last day it knows, and the
+# last day of its answer. Compare each with the border.</details>
+# <details><summary>Hint: pseudocode</summary>train where day + ahead is at most border; test where day is at least border
+# </details>
+
+
+# %% tags=["exercise"]
+def time_split(day, border, ahead):
+    """Return two boolean arrays: rows to train on, rows to test on."""
+    ### BEGIN SOLUTION
+    return day + ahead <= border, day >= border
+    ### END SOLUTION
+
+
+# %%
+check.ex1_4(time_split)
+
+# %% [markdown]
+# ## Whatever is fitted, is fitted on the past
+# Linear models, neighbours and networks want features on one scale. A **scaler** is fitted too, and so it can leak. Many
+# published price models scale the whole price history to the range 0 to 1 and split afterwards. Watch what that tells about
+# the future: the scaled price of each stock on one day, against its growth *after* that day.
+
+# %%
+from scipy.stats import spearmanr
+from sklearn.preprocessing import MinMaxScaler
+
+
+def scaled_and_growth(history, border, seen):
+    """Scaled price on day `border`, by a scaler fitted on the first `seen` days, and the log growth afterwards."""
+    scaler = MinMaxScaler().fit(history[:seen])
+    return scaler.transform(history[[border]])[0], np.log(history[-1] / history[border])
+
+
+history = prices.iloc[: splits.train.groups.max()].to_numpy()
+middle = len(history) // 2
+figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
+for axes, (title, seen) in zip(
+    panels, {"scaler saw all years": None, "scaler saw the past only": middle + 1}.items(), strict=True
+):
+    scaled, growth = scaled_and_growth(history, middle, seen)
+    axes.plot(scaled, growth, "o")
+    axes.set(
+        title=f"{title}\nrank correlation {spearmanr(scaled, growth)[0]:.2f}",
+        xlabel="scaled price today",
+        xlim=(-0.05, 1.05),
+    )
+_ = panels[0].set_ylabel("log growth from today on")
+
+# %% [markdown] tags=["alt"]
+# *Figure: two scatter plots of growth after a day against the scaled price on that day, one dot a stock. On the left, where
+# the scaler was fitted on all years, the dots fall along a steep line: low scaled prices are followed by high growth. On the
+# right, where it was fitted on the past only, they show no pattern.*
+
+# %% [markdown]
+# A scaler that has seen the future whispers: "this is only a fifth of what the price will one day be". Nothing was trained,
+# and yet the future is in the numbers. Here is the same on five days instead of one.
+
+# %%
+days = (len(history) * np.array([0.2, 0.35, 0.5, 0.65, 0.8])).astype(int)
+leaky, honest = (
+    np.array([abs(spearmanr(*scaled_and_growth(history, day, seen(day)))[0]) for day in days])
+    for seen in (lambda day: None, lambda day: day + 1)
+)
+print("rank correlation with future growth, all years:", leaky.round(2), " past only:", honest.round(2))
+mm.claim(
+    "01.4",
+    "a scaler fitted on all years knows more of the future than one fitted on the past",
+    leaky - honest,
+    margin=0.2,
+)
+
+# %% [markdown]
+# Put the scaler into a pipeline, `make_pipeline(StandardScaler(), model)`, fit the pipeline on training rows, and it cannot
+# see anything else. Trees need no scaler at all: a question such as "is it at most $c$?" splits the rows alike on any scale.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Which features matter?
+# A forest can be asked in two ways. **Impurity importance**: how much squared error did the splits on this feature remove,
+# on the training rows? **Permutation importance**: shuffle one column of *held-out* rows; how much worse do the forecasts
+# get? For a test we add a column of pure random numbers.
+
+# %% [markdown]
+# ### Exercise 1.5 ●●○ 10 min
+# Write permutation importance: for each column, by how much does the mean squared error on `X, y` rise when that column
+# alone is shuffled with `rng`? Leave `X` as you found it, and do not train anything. For a model that ignores a column the
+# answer is exactly 0.
+# <details><summary>Hint: the idea</summary>Shuffling a column breaks its link with the answer and leaves everything else in
+# place. Work on a copy, or the columns you shuffled earlier stay shuffled.</details>
+# <details><summary>Hint: pseudocode</summary>base = mean squared error; for each column j: copy X, replace column j of the
+# copy by rng.permutation of it, mean squared error of the model on the copy minus base</details>
+
+
+# %% tags=["exercise"]
+def permutation_importance(model, X, y, rng):
+    """Return the rise of mean squared error for each column of X."""
+    ### BEGIN SOLUTION
+    base, rise = np.mean((y - model.predict(X)) ** 2), []
+    for j in range(X.shape[1]):
+        shuffled = X.copy()
+        shuffled[:, j] = rng.permutation(X[:, j])
+        rise.append(np.mean((y - model.predict(shuffled)) ** 2) - base)
+    return np.array(rise)
+    ### END SOLUTION
+
+
+# %%
+check.ex1_5(permutation_importance)
+
+# %% [markdown]
+# Both views of one forest, with the random column added (scikit-learn has the permutation under the same name):
+
+# %%
+from sklearn import inspection
+
+noise = np.random.default_rng(0)
+with_noise, valid_noise = (
+    np.column_stack([part, noise.normal(size=len(part))]) for part in (X[pool[:ROWS]], X_valid[few])
+)
+forest = ensembles.RandomForestRegressor(TREES, max_features=1 / 3, random_state=0).fit(with_noise, y[pool[:ROWS]])
+shuffles = inspection.permutation_importance(
+    forest, valid_noise, y_valid[few], n_repeats=5, random_state=0, scoring="neg_mean_squared_error"
+)
+figure, panels = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True)
+panels[0].barh([*FEATURES, "random numbers"], forest.feature_importances_)
+panels[0].set(title="impurity, training rows", xlabel="share of removed error")
+panels[1].barh(
+    [*FEATURES, "random numbers"], shuffles.importances_mean, xerr=shuffles.importances_std, color=plotting.COLORS[1]
+)
+panels[1].set(title="permutation, later years", xlabel="rise of squared error")
+panels[0].invert_yaxis()
+
+# %% [markdown] tags=["alt"]
+# *Figure: two bar charts over the nine features. By impurity the three volatilities lead and every other feature gets
+# a share, the random numbers included. By permutation on later years nearly all goes to the volatility of 60 days; the random
+# numbers and most other features are at zero.*
+
+# %% [markdown]
+# They answer different questions. Impurity gives credit for splits on training rows, so even random numbers earn some: deep
+# trees must split on something. Permutation asks what the forecast would miss. It gives the 20-day volatility little, not
+# because it says nothing, but because the 60-day one says nearly the same and steps in. A low permutation importance means
+# "not needed here", not "unrelated".
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The 0.99 illusion
+# You will meet articles that forecast share *prices* with an $R^2$ of 0.99 or more. Let us do that: from the last five prices
+# to the next one, with a forest, on shuffled rows as many of them do. Beside it the naive forecast: tomorrow's price is
+# today's.
+
+# %%
+from sklearn.metrics import r2_score
+
+
+def price_rows(series):
+    """(days,) prices -> the last five prices (N, 5) and the next one (N,)."""
+    return np.lib.stride_tricks.sliding_window_view(series, 5)[:-1], series[5:]
+
+
+quoted = prices.iloc[: splits.valid.groups.max()]  # the test years stay sealed
+X_price, y_price = price_rows(quoted[picked[0]].to_numpy())
+order = np.random.default_rng(0).permutation(len(y_price))
+known, hidden = np.array_split(order, [3 * len(order) // 4])
+forest = small_forest(0).fit(X_price[known], y_price[known])
+print(f"forest:      R² {r2_score(y_price[hidden], forest.predict(X_price[hidden])):.4f}")
+print(f"last price:  R² {r2_score(y_price[hidden], X_price[hidden, -1]):.4f}")
+
+# %% [markdown]
+# The forest's score is splendid, and the score of doing nothing is better. $R^2$ asks "is this better than the *average price
+# of all the years*?" For something that wanders as far as a price, that is a very low bar. Now honestly in time:
+
+# %%
+border = 3 * len(y_price) // 4
+past, future = slice(None, border), slice(border, None)
+forest = small_forest(0).fit(X_price[past], y_price[past])
+figure, axes = plt.subplots(figsize=(8, 3.8))
+axes.plot(quoted.index[5:], y_price, color=plotting.COLORS[7], label="price")
+axes.plot(
+    quoted.index[5:][future], forest.predict(X_price[future]), color=plotting.COLORS[1], label="forest's forecast"
+)
+axes.axvline(quoted.index[5:][border], color="#333333", linestyle="--")
+axes.set(ylabel="price in dollars", xlabel="year", title=f"{picked[0]}: a forest has never seen a price above its past")
+axes.legend()
+print(f"R² on the future: {forest.score(X_price[future], y_price[future]):.2f}")
+
+# %% [markdown] tags=["alt"]
+# *Figure: a price over the years with a dashed line where the training ends. After the line the price climbs on, while the
+# forest's forecast runs into a ceiling at the highest price of its training years and stays there.*
+
+# %% [markdown]
+# A leaf answers with the mean of training rows, so a forest can never forecast beyond what it has seen. A linear model can.
+# Does it beat the last price? We compare errors on several stocks, in percent of the naive error. Above zero is worse.
+
+# %%
+from sklearn.linear_model import LinearRegression, RidgeCV
+
+
+def worse_than_last_price(series, seed):
+    """Percent by which a forest on shuffled rows, and a linear model on the future, do worse than the last price."""
+    X, y = price_rows(series)
+    known, hidden = np.array_split(np.random.default_rng(seed).permutation(len(y)), [3 * len(y) // 4])
+    border = 3 * len(y) // 4
+    pairs = (small_forest(seed), known, hidden), (LinearRegression(), np.arange(border), np.arange(border, len(y)))
+    return [100 * (error(y[b], m.fit(X[a], y[a]).predict(X[b])) / error(y[b], X[b, -1]) - 1) for m, a, b in pairs]
+
+
+shuffled_forest, linear = np.array(
+    [worse_than_last_price(quoted[name].to_numpy(), seed) for seed, name in enumerate(picked)]
+).T
+mm.claim("01.5", "a forest on price levels does worse than the last price", shuffled_forest, unit="%")
+mm.claim("01.6", "a linear model on price levels equals the last price", linear, within=1, unit="%")
+
+# %% [markdown]
+# The linear model has learned one thing: repeat the last price. So whenever you see a forecast of prices, ask for the naive
+# forecast beside it, and look at *returns* instead, where repeating earns nothing.
+#
+# What can be forecast, then? What we began with: not where a share will go, but how much it will shake.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## Open the envelope
+# Everything is decided, so the test years may be opened, once. In the ring: the rules of thumb, a linear model (ridge), one
+# tree, bagging, the forest, and a rival: **gradient boosting**, which grows small trees one after the other, each on what
+# the ones before got wrong. And the average of forest and boosting. Each model is trained several times, on different
+# training rows. This takes about 15 s.
+
+# %%
+from sklearn.ensemble import GradientBoostingRegressor
+
+X_test, y_test = rows_of(splits.test)
+
+
+def contest(seed):
+    """Forecasts of all for the test rows, learned from training rows drawn with `seed`."""
+    rows = np.random.default_rng(seed).choice(len(y), ROWS, replace=False)
+    models = {
+        "ridge": RidgeCV(),
+        "one tree": DecisionTreeRegressor(random_state=seed),
+        "bagging": ensembles.BaggingRegressor(n_estimators=TREES, random_state=seed),
+        "forest": ensembles.RandomForestRegressor(TREES, max_features=1 / 3, random_state=seed),
+        "boosting": GradientBoostingRegressor(subsample=0.5, random_state=seed),
+    }
+    found = {name: model.fit(X[rows], y[rows]).predict(X_test) for name, model in models.items()}
+    return found | {"forest + boosting": (found["forest"] + found["boosting"]) / 2}
+
+
+rounds = [contest(seed) for seed in SEEDS]
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** The last 60 days, one tree, bagging, forest: put them in order of their error.
+
+# %%
+naive = error(y_test, X_test[:, 2])
+errors = {name: np.array([error(y_test, found[name]) for found in rounds]) for name in rounds[0]}
+order = sorted(errors, key=lambda name: errors[name].mean())
+found = [metrics.interval(errors[name]) for name in order]
+figure, axes = plt.subplots(figsize=(7.2, 3.4))
+axes.errorbar([i.estimate for i in found], order, xerr=[i.high - i.estimate for i in found], fmt="o", capsize=5)
+axes.axvline(naive, color="#333333", linestyle="--", label=f"like the last 60 days: {naive:.3f}")
+axes.set(xlabel="error in log volatility", title="The test years")
+axes.invert_yaxis()
+axes.legend()
+for name, each in zip(order, found, strict=True):
+    print(f"{name:18s}{each}")
+
+# %% [markdown] tags=["alt"]
+# *Figure: errors on the test years as dots with intervals over training draws, and a dashed line for the rule of thumb. The single
+# tree stands far to the right of the line, everything else to the left of it. Forest, ridge and the average of forest and boosting are lowest and
+# close together.*
+
+# %% [markdown]
+# One tree loses to the rule of thumb; a hundred of the very same trees beat it. The claims, each paired: the same training
+# rows for both sides.
+
+# %%
+mm.claim("01.7", "bagged trees have a smaller test error than one tree", errors["one tree"] - errors["bagging"])
+mm.claim(
+    "01.8",
+    "bagging and forest are within 5 % of each other",
+    100 * (errors["bagging"] / errors["forest"] - 1),
+    within=5,
+    unit="%",
+)
+mm.claim("01.9", "the forest beats the last 60 days on log volatility", naive - errors["forest"])
+for name in ("boosting", "forest"):
+    print(
+        f"error of {name} minus error of the average: {metrics.interval(errors[name] - errors['forest + boosting']):+}"
+    )
+print(f"error of ridge minus error of the forest: {metrics.interval(errors['ridge'] - errors['forest']):+}")
+
+# %% [markdown]
+# Read them soberly. The forest's edge over bagging is real but small. Averaging forest and boosting improves on boosting and
+# leaves the forest where it was: two models that saw the same rows and the same features err alike, and there is little left
+# to cancel (lesson 3 makes a science of that). And ridge, a straight line, all but ties with the forest.
+#
+# The intervals so far come from different training rows. But the test years themselves are one draw of history. So look at
+# them year by year.
+
+# %%
+year = prices.index[splits.test.groups].year.to_numpy()
+when = np.unique(year)
+by_year = {
+    name: np.array([[error(y_test[year == one], found[name][year == one]) for one in when] for found in rounds])
+    for name in ("one tree", "forest")
+}
+rule = np.array([error(y_test[year == one], X_test[year == one, 2]) for one in when])
+plotting.lines(
+    when, {**by_year, "last 60 days": rule}, xlabel="year", ylabel="error in log volatility", title="Year by year"
+)
+
+# %% [markdown] tags=["alt"]
+# *Figure: error by test year for the single tree, the forest and the rule of thumb. The forest lies far below the tree in
+# every year. Against the rule of thumb it wins clearly in some years, most of all in the one with the highest errors, and
+# ties or loses slightly in others.*
+
+# %%
+gain = rule - by_year["forest"].mean(axis=0)
+print(
+    f"the forest beats the last 60 days in {np.sum(gain > 0)} of {len(gain)} years; over years: {metrics.interval(gain):+}"
+)
+
+# %% [markdown]
+# That is the honest size of the discovery: better in most years, not in all, and the interval over years is much wider than
+# the one over training rows. The forest shines when things change suddenly.
+#
+# **Why do many weak trees beat one?** Because deep trees are right on average and wrong each in its own way. Averaging keeps
+# what they share and cancels what they do not. All that remains to do is to make them differ.
+
+# %% [markdown]
+# ## What can go wrong
+# - **Survivors only.** These companies were all still there at the end. A forecast for companies of back then, some of which
+#   vanished, would do worse.
+# - **Shared days.** Twenty stocks on one day are not twenty independent rows. Intervals over rows would be far too narrow;
+#   that is why ours run over training draws, stocks or years.
+# - **Bagging a stable model** (a linear one, say) changes next to nothing: there is no variance to take away.
+# - **Too few trees for out of bag.** With five trees some rows are never out of bag. The package gives them NaN.
+# - **Tuning on the test years.** Each look flatters the next result.
+
+# %% [markdown]
+# ## What articles say, what is true
+# - *"Out of bag makes a test set unnecessary."* Breiman's papers say so, and for exchangeable rows it is true. Claim 01.3
+#   shows what happens to rows in time.
+# - *"Random forests cannot overfit."* More **trees** do not overfit. Deep trees on noisy, overlapping or few rows still learn
+#   noise.
+# - *"Our network forecasts prices with an R² of 0.99."* So does yesterday's price. Look for the naive baseline; it is missing
+#   more often than not.
+# - *"The forest says this feature matters."* Ask which importance, on which rows. Impurity importance favours features
+#   with many different values.
+
+# %% [markdown]
+# ## Three key points
+# 1. Averaging removes variance, not bias; so average models that are right on average, and make them differ.
+# 2. Out-of-bag scores are honest for exchangeable rows. For rows in time, split by time, leave a gap, and fit everything,
+#    scalers included, on the past.
+# 3. Before you admire a score, put the naive forecast beside it.
+
+# %% [markdown]
+# ## Quiz
+# **1.** You bag 500 decision stumps (depth 1) and the error hardly falls. Why?
+# <details><summary>A: 500 is not enough</summary>The variance of the average is already near its floor after a few dozen
+# trees. More of them change nothing.</details>
+# <details><summary>B: a stump has little variance to take away</summary>Right. Its error is nearly all bias and noise, and
+# averaging keeps those.</details>
+# <details><summary>C: bootstrap samples are too small</summary>They are as large as the data. A stump grown on all rows has
+# the same bias.</details>
+#
+# **2.** Your forest on daily rows with 20-day answers reports an out-of-bag R² of 0.9. What do you do first?
+# <details><summary>A: ship it</summary>Neighbouring rows share most of their answer, so out of bag the forest recites
+# its neighbours.</details>
+# <details><summary>B: shuffle the rows and hold out a fifth</summary>A shuffled hold-out has the same twins in training. It
+# would confirm the wrong score.</details>
+# <details><summary>C: train on the past, leave a gap of 20 days, test on what follows</summary>Right. That is how the
+# forecast will be used, and the gap keeps the answers of one side out of the other.</details>
+#
+# **3.** Two features are nearly copies of each other, and both predict well. What will you see?
+# <details><summary>A: both get a high permutation importance</summary>When one is shuffled the other stands in, so the
+# forecast suffers little.</details>
+# <details><summary>B: both may get a low permutation importance</summary>Right. It measures what is lost when *one* goes
+# missing. Shuffle them together to see what they are worth.</details>
+# <details><summary>C: impurity importance of both is zero</summary>They share the splits between them, so each gets a part
+# of the credit.</details>
+
+# %% [markdown]
+# ## Going further
+# <details><summary>Four things to try</summary>
+#
+# - Bag something else: `BaggingRegressor(KNeighborsRegressor(1))`, then `KNeighborsRegressor(50)`. Which gains, and why?
+# - Add the mean volatility of all stocks on the same day as a feature. Does the forest beat ridge now? Decide on validation.
+# - Replace the target by the return of the next 20 days. What is the honest R²?
+# - `TimeSeriesSplit(gap=...)` makes several splits in time. In lesson 2 a stack is trained on them.
+#
+# </details>
+
+# %% [markdown]
+# ## References
+# - Efron, B. (1979). Bootstrap methods: another look at the jackknife. Annals of Statistics 7.
+# - Meese, R., Rogoff, K. (1983). Empirical exchange rate models of the seventies: do they fit out of sample? Journal of
+#   International Economics 14.
+# - Geman, S., Bienenstock, E., Doursat, R. (1992). Neural networks and the bias/variance dilemma. Neural Computation 4.
+# - Breiman, L. (1996). Bagging predictors. Machine Learning 24.
+# - Breiman, L. (2001). Random forests. Machine Learning 45.
+# - Friedman, J. H. (2001). Greedy function approximation: a gradient boosting machine. Annals of Statistics 29.
+# - Strobl, C., Boulesteix, A.-L., Zeileis, A., Hothorn, T. (2007). Bias in random forest variable importance measures. BMC
+#   Bioinformatics 8.
+# - Corsi, F. (2009). A simple approximate long-memory model of realized volatility. Journal of Financial Econometrics 7.
+# - López de Prado, M. (2018). Advances in Financial Machine Learning. Wiley. (Purging and embargo: the gap.)
