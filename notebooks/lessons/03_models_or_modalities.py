@@ -3,7 +3,7 @@
 #
 # **When does another model help, and when only another sense?** · 90 minutes · needs lessons 1 and 2
 #
-# ![Three ways to answer whether the sum of a written and a spoken digit is odd: many models of the picture, many models of the sound, or one joint model that gets both](flow: written digit -> five eye models -> ensemble; spoken digit -> five ear models -> ensemble; written digit -> joint model -> is the sum odd?; spoken digit -> joint model; ensemble -> is the sum odd?)
+# ![Three ways to answer whether the sum of a written and a spoken digit is odd: many models of the picture, many models of the sound, or one joint model that gets both](flow: written digit -> five eye models -> average or stack; written digit -> joint model -> one joint answer; spoken digit -> joint model; spoken digit -> five ear models -> average or stack; average or stack -> is the sum odd?; one joint answer -> is the sum odd?)
 #
 # In lessons 1 and 2 you combined models that all looked at the same thing. Now you could also plug in a microphone. At the
 # end you can tell which will pay, another model or another sense, by measuring, before you train anything big.
@@ -17,14 +17,16 @@ mm.setup(seed=0)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Two senses, three questions
 #
-# The **eye** gets scans of handwritten digits, 8 by 8 pixels. The **ear** gets recordings of people saying digits, already
-# turned into MFCCs: 13 numbers for each short moment of sound, which lesson 4 builds. Both are real. For the ear we keep
-# 12 moments, evenly spaced, so that every recording becomes a row of the same length.
+# The **eye** gets scans of handwritten digits, 8 by 8 pixels. The **ear** gets recordings of people saying digits (from the
+# Free Spoken Digit Dataset), already turned into MFCCs: 13 numbers for each short moment of sound, which lesson 4 builds.
+# Both are real. For the ear we keep 12 moments, evenly spaced, so that every recording becomes a row of the same length.
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.preprocessing import StandardScaler
+
+from mmcourse.metrics import interval
 
 digits, spoken = mm.load("digits"), mm.load("spoken_digits")
 
@@ -63,15 +65,15 @@ for part in ("train", "valid", "test"):
 # | **unique** | two digits, drawn independently | Is the *written* one odd? |
 # | **synergy** | two digits, drawn independently | Is their *sum* odd? |
 #
-# In the first, either sense is enough. In the second, only the eye knows. In the third, neither sense knows anything
-# alone. The redundant pairs are smudged and hissing, so that there is something left to gain; the others are clean.
+# In the first, either sense could do. In the second, only the eye knows. And in the third? Keep your guess. The redundant
+# pairs are smudged and hissing, so that there is something left to gain; the others are clean.
 
 # %%
 NOISE = {"redundant": (0.8, 1.6), "unique": (0.0, 0.0), "synergy": (0.0, 0.0)}  # added to pixels, to MFCCs
 
 
 def pairs(half, task, count, rng, noise=None):
-    """Draw pairs -> inputs {"eye": (N, 64), "ear": (N, 156)}, label (N,) 0 or 1, digits {"eye": (N,), "ear": (N,)}."""
+    """Draw pairs -> inputs {"eye": (N, 64), "ear": (N, 156)}, label (N,), digits {"eye": (N,), "ear": (N,)}."""
     (pictures, seen), (sounds, heard) = half
     i, j = rng.integers(len(seen), size=count), rng.integers(len(heard), size=count)
     if task == "redundant":
@@ -225,14 +227,14 @@ _ = figure.legend(loc="outside right upper")
 # five eye models' bar, a somewhat larger one off the ears', and by far the largest off the bar of all ten.*
 
 # %% [markdown]
-# The members are equally good in all three bars. What differs is how much they disagree: eyes agree with eyes, also when
+# The members are about equally good in all three bars. What differs is how much they disagree: eyes agree with eyes, also when
 # they are wrong. An eye and an ear disagree far more, and that disagreement is exactly what the average gains.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 The error that no number of models removes
 #
-# Multiply out the square of the average error $e_m = p_m - y$, and sort the products into those of a member with itself
-# and those of two different members. With
+# Call $e_m = p_m - y$ the error of member $m$. Multiply out the square of their mean, and sort the products into those of a
+# member with itself and those of two different members. With
 #
 # - $v$, the average of $e_m^2$ over members and rows, and
 # - $c$, the **shared error**: the average of $e_m e_k$ over rows and over pairs of *different* members,
@@ -271,15 +273,16 @@ def shared_error(predictions, target):  # (M, N), (N,) -> one number
 check.ex3_1(shared_error)
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** We train 200 trees on the eye's pictures, each on its own bootstrap sample with its own choice of
-# pixels, as in lesson 1. Their average has some error. How many trees *without any shared error* would have done as well:
-# about 100, about 20, or about 2?
+# **Predict first.** We train a forest on the eye's pictures: 200 trees, each on its own bootstrap sample with its own choice
+# of pixels, as in lesson 1. Their average has some error. How many trees *without any shared error* would have done as
+# well: about 100, about 20, or about 2?
 
 # %% [markdown]
-# We grow 200 trees for the eye and 100 for the ear, in five runs (about 10 s), and keep what every single tree says.
+# We grow that forest for the eye and one of half its size for the ear, in five runs (about 10 s), and keep what every
+# single tree says.
 
 # %%
-TREES = mm.per_profile(smoke=20, quick=200, full=400)
+TREES = mm.per_profile(smoke=20, quick=200, full=200)
 
 
 def grow(seed):
@@ -383,9 +386,9 @@ plotting.lines(sizes, curves, title="Redundant task", baseline=("majority", majo
 # below the eye's, crosses it after a handful of trees, and levels off well above both.*
 
 # %% [markdown]
-# With a handful of trees it hardly matters what they get: private errors dominate, and any tree helps. Once those are
-# averaged away, only the shared error is left, and another tree of the same sense cannot touch it. A tree with another
-# sense can.
+# With a handful of trees private errors dominate: any tree helps, and the eye's are a little better. Once the private errors
+# are averaged away, only the shared error is left, and another tree of the same sense cannot touch it. A tree with
+# another sense can.
 
 # %%
 both = np.array([accuracy(np.vstack([t["eye"][: TREES // 2], t["ear"]]).mean(axis=0), y) for t, y in forests])
@@ -423,15 +426,17 @@ def stack(run, rows, combiner=None):
 
 stacks = [{sense: stack(run, rows) for sense, rows in SENSES.items()} for run in runs["redundant"]]
 found = {s: np.array([accuracy(p[s], y) for p, (_, y) in zip(stacks, tests, strict=True)]) for s in SENSES}
+print("test accuracy:", ", ".join(f"{sense} {interval(values)}" for sense, values in found.items()))
 more = found["both"] - np.maximum(found["eye"], found["ear"])
 mm.claim("03.3", "a stack over both senses beats the better stack of one", 100 * more, margin=4, unit="points")
 
 # %% [markdown]
 # ### Average models, add senses
 #
-# One question is left: *how* should two senses be put together? Both are stacked, so both give honest probabilities. If
-# their errors are independent given the answer, the rule of Bayes says: **add the log-odds**
-# $\log \frac{p}{1 - p}$ (here both answers are equally likely beforehand). Averaging says: take the middle.
+# Two senses win again, by more than any kind of model had to offer. One question is left: *how* should they be put
+# together? A stack's probabilities are nearly honest: where it says 80 %, it is right about 80 times in 100. If the errors
+# of two such stacks are independent given the answer, the rule of Bayes says: **add the log-odds** $\log \frac{p}{1 - p}$
+# (here both answers are equally likely beforehand). Averaging says: take the middle.
 
 
 # %%
@@ -459,7 +464,8 @@ plotting.bars(brier, ylabel="squared error of the probability", baseline=("alway
 # the two is better, and adding their evidence is far better still.*
 
 # %% [markdown]
-# Both take the very same decisions, and yet one is far better than the other. Two witnesses who are each 80 % sure and saw
+# Both take the very same decisions (two probabilities add up to more than one exactly when their log-odds add up to more
+# than zero), and yet one is far better. Two witnesses who are each 80 % sure and saw
 # *different* things make you surer than 80 %; an average can never be surer than its surest member. If they had seen the
 # *same* thing, adding would count it twice, and the average would be right.
 #
@@ -587,7 +593,7 @@ for x, y, text in (*LABELS, (5.0, 3.75, "synergy: in neither circle, told by bot
 axes.text(1.2, 3.2, "eye tells", color=plotting.COLORS[0], fontsize=13)
 axes.text(8.8, 3.2, "ear tells", color="#A04000", fontsize=13, ha="right")
 axes.set(xlim=(0, 10), ylim=(0, 4.5))
-axes.axis("off")
+axes.set_axis_off()
 
 # %% [markdown] tags=["alt"]
 # *Figure: two overlapping circles, what the eye tells and what the ear tells, inside a larger box, what both tell. The
@@ -636,7 +642,7 @@ PARTS = {"redundant": 7, "unique to the eye": 0, "unique to the ear": 1, "synerg
 def stacked(cuts, height=3.6):
     """Draw one bar a name, cut into redundant, unique and synergistic bits."""
     figure, axes = plt.subplots(figsize=(8.6, height))
-    start, wide = np.zeros(len(cuts)), 0.07 * max(sum(cut) for cut in cuts.values())
+    start, wide = np.zeros(len(cuts)), 0.1 * max(sum(cut) for cut in cuts.values())
     for (part, color), width in zip(PARTS.items(), np.array(list(cuts.values())).T, strict=True):
         look = {"color": plotting.COLORS[color], "edgecolor": "white", "label": part}
         bars = axes.barh(list(cuts), width, left=start, **look)
@@ -657,9 +663,9 @@ _ = stacked(cuts)
 
 # %% [markdown]
 # AND does have redundancy, although the coins are independent. If one shows tails, you know the answer; so you do if the
-# other shows tails. They are redundant *about the answer*, not about each other (Harder, Salge and Polani 2013 call it
-# mechanistic redundancy). These values are published (Williams and
-# Beer 2010; Bertschinger and others 2014), so we can check ours.
+# other shows tails. They are redundant *about the answer*, not about each other; Harder, Salge and Polani (2013) call this
+# mechanistic redundancy. The values are published (Williams and Beer 2010; Bertschinger and others 2014), so we can check
+# ours.
 
 # %%
 assert np.allclose(cuts["RDN"], [1, 0, 0, 0])
@@ -704,7 +710,7 @@ def broja(joint):
 # %% [markdown]
 # ### Exercise 3.3 ●○○ 5 min
 # Write `mmi`: from the bits told by the eye, by the ear and by both, the four parts, with $R = \min(I_{eye}, I_{ear})$. For
-# AND a right answer gives the bar in the figure above; for RDN, UNQ and XOR too.
+# AND a right answer gives the parts of its bar in the figure of the gates; for RDN, UNQ and XOR too.
 # <details><summary>Hint: the idea</summary>You have R. Each of the three equations under the picture of the circles gives you one more part.</details>
 # <details><summary>Hint: pseudocode</summary>redundant = the smaller of the first two; unique parts = what each tells minus redundant; synergy = what both tell minus the other three parts.</details>
 
@@ -744,8 +750,8 @@ plotting.heatmap(values, rows=list(measures), columns=list(worlds), label="redun
 
 # %% [markdown]
 # On the clear cases they agree; on COPY they contradict each other, and on PETS each says something else. So never write
-# "the redundancy is 0.3 bits" without the name of the measure. We keep $I_{min}$, which works for any table, and ask only
-# questions on which the three agree.
+# "the redundancy is 0.3 bits" without the name of the measure. We keep $I_{min}$, which works for any table, and print the
+# largest difference to BROJA beside it.
 #
 # Now play with a small world. The ear's bit agrees with the eye's as often as you say, and the ear mishears as often as
 # you say.
@@ -757,21 +763,25 @@ def world(question, agree, mishear):
     joint = gate(GATES[question][0], agree)
     flip = np.array([[1 - mishear, mishear], [mishear, 1 - mishear]])
     heard = np.einsum("eay,ab->eby", joint, flip)
-    return stacked({f"{question}, ear clear": decompose(joint), f"{question}, as heard": decompose(heard)}, height=2.6)
+    figure = stacked(
+        {f"{question}, ear clear": decompose(joint), f"{question}, as heard": decompose(heard)}, height=2.6
+    )
+    figure.axes[0].set_xlim(0, 2.05 if question == "COPY" else 1.05)
+    return figure
 
 
 ranges = {"agree": (0.5, 1.0, 0.05), "mishear": (0.0, 0.5, 0.05)}
 explorer = widgets.explore(world, question=["AND", "XOR", "RDN", "COPY"], **ranges)
 
 # %% [markdown] tags=["alt"]
-# *Figure: two bars for the chosen question, with a clear ear and with an ear that mishears, cut into redundant, unique and
-# synergistic bits. At full agreement the first is all redundant; misheard bits turn redundancy into what is unique to the
+# *Figure: two bars for the gate AND when the bits often agree, cut into redundant, unique and synergistic bits. With a clear
+# ear there is redundancy and less synergy. With an ear that mishears, the bar is shorter, and most of it is unique to the
 # eye.*
 
 # %% [markdown]
 # Answer with the sliders. At which agreement does AND become more redundant than synergistic? What happens to XOR at full
 # agreement, and why can no model help there? Set RDN, full agreement, and let the ear mishear: where does the redundancy
-# go, and where does what the ear adds, $U_{ear} + S$, go?
+# go, and what does the ear add?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 The same bits, in handwriting and voices
@@ -820,13 +830,15 @@ check.ex3_4(count_table)
 # %%
 asked = {"redundant, clean": ("redundant", (0, 0)), "redundant, noisy": ("redundant", None)}
 asked |= {"unique": ("unique", None), "synergy": ("synergy", None)}
-measured_cuts = {}
+measured_cuts, gaps = {}, []
 for name, (task, noise) in asked.items():
     read, label = readers(task, noise=noise)["test"]
     bits = [read[sense].argmax(axis=1) % 2 for sense in ("eye", "ear")]
     table = np.histogramdd(np.stack([*bits, label], axis=1), bins=(2, 2, 2))[0]
     measured_cuts[name] = decompose(table / len(label))
+    gaps.append(abs(measured_cuts[name] - broja(table / len(label))).max())
     print(f"{name:16} the ear adds {measured_cuts[name][2:].sum():.2f} bits to the eye")
+print(f"largest difference between I_min and BROJA: {max(gaps):.2f} bits")
 _ = stacked(measured_cuts, height=3.2)
 
 # %% [markdown] tags=["alt"]
@@ -844,6 +856,10 @@ _ = stacked(measured_cuts, height=3.2)
 # **Predict first.** In the synergy task both senses are clean: each reader knows its digit nearly always. We train ten
 # models, five on the eye and five on the ear, to answer *is the sum odd?*, then average and stack all ten. How often will
 # the stack be right?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: collect guesses by show of hands before running on. Most groups bet on 80 % and more, because both
+# senses are so clean. Ask those who say one half to explain it to the others.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 The contest
@@ -887,8 +903,6 @@ for task, repeated in runs.items():
 # All of them in one picture, each with its interval over five runs. The bars grow from chance.
 
 # %%
-from mmcourse.metrics import interval
-
 figure, grid = plt.subplots(1, 3, figsize=(11.5, 4.6), sharey=True, sharex=True)
 for axes, (task, scores) in zip(grid, results.items(), strict=True):
     found = [interval(values) for values in scores.values()]
@@ -913,9 +927,9 @@ grid[0].invert_yaxis()
 #
 # *Redundant*: both senses beat each one. *Unique*: the ear adds nothing, as measured. *Synergy*: both senses are perfectly
 # clean, all ten models together have seen everything there is to see, and they know **nothing**. The joint network wins
-# here, and only here: in the other panels it is beaten by models that each mind one sense.
+# here, and only here.
 #
-# Each single-sense model did the best it could. Whatever digit the eye sees, the sum is odd half of the time, so its best
+# And yet each single-sense model did the best it could. Whatever digit the eye sees, the sum is odd half of the time, so its best
 # answer is always one half. Ten times one half leaves nothing to combine. The knowledge is not lost in the combining: it
 # was thrown away before, when each model was asked to answer alone.
 
@@ -935,9 +949,13 @@ mm.claim(
 )
 
 # %% [markdown]
+# Eight intervals of 95 %, from models that share their pairs: some will miss chance by a hair. What counts is how near they
+# all stay.
+
+# %% [markdown]
 # ### Seeing both is not enough
 #
-# Look again: the *linear* joint model got both senses and is at chance too. A linear model adds up a score for the eye and
+# Look again at the figure: the *linear* joint model got both senses and is at chance too. A linear model adds up a score for the eye and
 # a score for the ear. But what *odd* means for the sum turns around with the other digit: odd plus odd is even. Someone has
 # to **multiply**.
 #
@@ -996,6 +1014,9 @@ mm.claim("03.8", "products lift a linear model off chance", lifted, margin=30, u
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
 #
+# When does another model help, and when only another sense? Measure the disagreement of your models, and the bits that the
+# other sense adds.
+#
 # | what you see | what helps |
 # |---|---|
 # | your models disagree, and their average gains: private error | **another model** (lessons 1 and 2) |
@@ -1008,7 +1029,7 @@ mm.claim("03.8", "products lift a linear model off chance", lifted, margin=30, u
 # ## The map of the course
 #
 # The rest of the course follows five challenges (Baltrušaitis and others 2018; Liang and others 2022 count them slightly
-# differently). You have met a corner of each today.
+# differently). Today's experiment already raised a question for each.
 
 # %% tags=["further"]
 MAP = (
@@ -1029,7 +1050,7 @@ for row, (part, name, lessons, question) in enumerate(MAP):
     if row:
         axes.annotate("", (1.75, -row + 0.38), (1.75, -row + 0.62), arrowprops={"arrowstyle": "->", "color": "#555555"})
 axes.set(xlim=(0, 10), ylim=(-5.5, 0.5))
-axes.axis("off")
+axes.set_axis_off()
 
 # %% [markdown] tags=["alt"]
 # *Figure: six boxes from top to bottom, the parts of the course: combining models, representation, fusion, alignment,
@@ -1041,7 +1062,8 @@ axes.axis("off")
 # - **Pairing by label flatters.** We drew the halves by chance, so given the digit, eye and ear make independent mistakes
 #   *by construction*. When one person writes and speaks in a hurry, both suffer at once, and the gain is smaller. What our
 #   pairs show is how fusion works, not how much it gains in a real room.
-# - **No speaker names.** The same six voices speak in training and test, so the ear looks better than on strangers.
+# - **No names.** The same six voices speak in training and test, so the ear looks better than on strangers. And all five runs
+#   share the same halves: their intervals cover new pairs and new noise, not new writers.
 
 # %% [markdown]
 # - **Counts flatter information.** With few rows and many values, chance patterns look like information. We used eight
@@ -1117,6 +1139,7 @@ print(f"synergy task, a forest stacks all ten:    {interval(disguised)}")
 # ## References
 #
 # - Krogh, A., Vedelsby, J. (1995). Neural network ensembles, cross validation, and active learning. NIPS 7.
+# - Cover, T. M., Thomas, J. A. (2006). Elements of information theory, second edition. Wiley.
 # - Ueda, N., Nakano, R. (1996). Generalization error of ensemble estimators. IEEE International Conference on Neural Networks.
 # - Williams, P. L., Beer, R. D. (2010). Nonnegative decomposition of multivariate information. arXiv:1004.2515.
 # - Bertschinger, N., Rauh, J., Olbrich, E., Jost, J., Ay, N. (2014). Quantifying unique information. Entropy 16(4).
