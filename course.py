@@ -152,7 +152,7 @@ def test(options, rest):
     ensure(options.torch_index)
     scratch = ROOT / "build" / "test"
     scratch.mkdir(parents=True, exist_ok=True)
-    os.environ.update(MMCOURSE_PROGRESS=str(scratch / "progress.json"), MPLBACKEND="agg", OMP_NUM_THREADS="1")
+    os.environ.update(MMCOURSE_PROGRESS=str(scratch / "progress.json"), OMP_NUM_THREADS="1")
     step(1, "data (fetched once, then cached)", lambda: module("mmcourse.data", "--all"))
     step(2, "code style", lambda: (module("ruff", "check", "-q", "."), module("ruff", "format", "-q", "--check", ".")))
     step(
