@@ -169,7 +169,7 @@ def test_a_check_cell_that_runs_too_early(capsys):
 
 
 def test_a_missing_set_up_cell_is_not_blamed_on_the_exercise(capsys):
-    (text, success), *_ = shell_output(["del check\ncheck.ex1_2(f)"], capsys)
+    (text, success), *_ = shell_output(["check.ex1_2(f)"], capsys, "from mmcourse import session\n" + HANDLER)
     assert "NameError: name 'check' is not defined" in text
     assert not success
 
