@@ -123,7 +123,7 @@ def sp500_table(_=None, *, folder=None):
     repeated = pd.DataFrame({"day": days, "name": rows["Name"]}).duplicated()
     _need_good(path, rows["Name"] + " on " + rows["date"], ~repeated, "{!r} is there twice")
     table = pd.DataFrame({"day": days, "name": rows["Name"], "close": prices})
-    return table.pivot(index="day", columns="name", values="close").sort_index()
+    return table.pivot(index="day", columns="name", values="close")
 
 
 def load_sp500(_=None, *, folder=None, window=60, horizon=20, step=5):

@@ -14,6 +14,8 @@ from mmcourse.data.canonical import load_sp500, load_sst2, sp500_table, sst2_tab
 TRAIN = [
     ("hide new secretions from the parental units ", 0),
     ('the " king " of comedy ', 1),
+    ('" spy kids " , again ', 1),
+    ('" an opening quote that never closes ', 0),
     ("it 's a charming and often affecting journey . ", 1),
     *[(f"a phrase numbered {n} ", n % 2) for n in range(40)],
     ("A phrase  numbered 3", 1),
