@@ -80,6 +80,8 @@ EMOJI = Entry(
     caveats=(
         "Skin tones, genders, hair and direction of one figure form a family (`groups`), as do emoji whose pictures "
         "are the same (a few flags); a family never straddles a split.",
+        "404 emoji share their picture with another of their family (3,722 pictures are distinct), so a picture does not "
+        "always tell the full name.",
         "Some different emoji look nearly alike at 48 pixels (neighbouring clock faces, frowning and pouting people, "
         "full moon and yellow circle), so no classifier is perfect.",
         "People & Body holds 61 % of the pictures but only a tenth of the families: always print the majority baseline.",

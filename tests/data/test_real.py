@@ -141,6 +141,7 @@ def test_emoji_splits():
         assert inputs["image"].max() == 1
         pictures.append({picture.tobytes() for picture in inputs["image"]})
     assert_apart(pictures)
+    assert sum(map(len, pictures)) == 3722
 
 
 def test_spoken_digits():
