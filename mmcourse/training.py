@@ -57,11 +57,12 @@ def fit(
 
     The best epoch has the lowest loss on `valid`; the test set is not needed, so do not give it.
 
-    Each epoch visits the items in an order drawn from `seed`. Under several processes (`accelerate launch`,
-    `accelerate.notebook_launcher`) each takes its share of every batch, and the summed gradients equal those of the
-    whole batch if `loss` averages over items. What looks across items (batch normalisation, a contrastive loss) sees
-    one share, and random layers draw differently in each process. On CUDA the forward pass runs in bfloat16, or in
-    float16 on older cards. Random layers draw from `seed`; the global random state is left as it was.
+    Each epoch visits the items in an order drawn from `seed`, and so do random layers; the global random state is left
+    as it was. On CUDA the forward pass runs in bfloat16, or in float16 on older cards.
+
+    Under several processes (`torchrun`, `accelerate.notebook_launcher`) each takes its share of every batch, and the
+    summed gradients equal those of the whole batch if `loss` averages over items. What looks across items (batch
+    normalisation, a contrastive loss) sees one share, and random layers draw differently in each process.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def fit(
     """
     _check(train, valid, epochs, batch_size)
     run = _Run(model, loss, torch.device(device or session.device()))
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay)
     quiet = not verbose or run.rank > 0
     steps = epochs * math.ceil(len(train) / batch_size)
     curves, best, start = [], run.copy(), time.perf_counter()
@@ -121,7 +122,7 @@ def fit(
         model.eval()
     history = _history(curves, time.perf_counter() - start)
     if not quiet:
-        print(history)
+        print(history if run.world == 1 else f"{history} on {run.world} processes")
     return history
 
 
