@@ -91,6 +91,11 @@ def tags(cell):
     return cell.metadata.get("tags", [])
 
 
+def for_instructor(cell):
+    """Tell whether a cell is a speaker note: it stays in the source, for the slides."""
+    return cell.metadata.get("slideshow", {}).get("slide_type") == "notes"
+
+
 def open_exercise(source, where):
     """Replace every marked solution by `raise NotImplementedError`."""
     lines, inside, marked = [], False, False
@@ -158,7 +163,7 @@ def notebook(lesson, solved):
 
     Cell ids are hashes of the cells' text, so the same source always gives the same file.
     """
-    cells = [copy.deepcopy(cell) for cell in lesson.cells]
+    cells = [copy.deepcopy(cell) for cell in lesson.cells if not for_instructor(cell)]
     for index, cell in enumerate(cells):
         cell.source = FOR_TOOLS.sub("", cell.source)
         if cell.cell_type == "code" and "exercise" in tags(cell):

@@ -122,6 +122,15 @@ def test_learner_notebook_holds_no_answer(built):
     assert any("solutions/01_sample.ipynb#Exercise-1.1" in c.source for c in learner.cells)
 
 
+def test_speaker_notes_stay_in_the_source(write, sample):
+    note = '# %% [markdown] slideshow={"slide_type": "notes"}\n# Most people guess wrong.\n\n'
+    lesson = write(sample.replace("# %% [markdown]\n# The average", f"{note}# %% [markdown]\n# The average"))
+    assert any("Most people" in cell.source for cell in lesson.cells)
+    made = [cell.source for solved in (False, True) for cell in lessons.notebook(lesson, solved).cells]
+    assert not any("Most people" in source for source in made)
+    assert any("The average of ten" in source for source in made)
+
+
 def test_same_source_same_file(built):
     once, again = (nbformat.writes(lessons.notebook(built, solved=False)) for _ in range(2))
     assert once == again
