@@ -30,6 +30,8 @@ def sizes(lesson):
         yield f"{lesson.minutes} minutes; a lesson takes at most {MAX_MINUTES}: fold the rest into Going further"
     run = 0
     for i, cell in enumerate(lesson.cells, 1):
+        if lessons.for_instructor(cell):
+            continue
         run = run + 1 if cell.cell_type == "code" else 0
         if run == 3:
             yield f"cell {i} is the third code cell in a row; put a sentence between"
