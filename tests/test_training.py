@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from nbclient import NotebookClient
 from torch import nn
 
+from mmcourse import training
 from mmcourse.data import collate
 from mmcourse.training import History, fit
 
@@ -288,6 +289,17 @@ def test_one_line_when_verbose_and_none_when_not(capsys):
     count(Counter())
     assert capsys.readouterr() == ("", "")
     assert str(History((), (), 0, 1.0)) == "no epoch finished in 1.0 s"
+
+
+@pytest.mark.parametrize(("verbose", "strict", "drawn"), [(True, "0", True), (True, "1", False), (False, "0", False)])
+def test_bar_is_one_line_and_only_for_a_reader(verbose, strict, drawn, monkeypatch, capsys):
+    monkeypatch.setenv("MMCOURSE_STRICT", strict)
+    bar = training.tqdm
+    monkeypatch.setattr(training, "tqdm", lambda **options: bar(**{**options, "delay": 0}))
+    count(Counter(), verbose=verbose)
+    shown = capsys.readouterr().err
+    assert ("batch" in shown) == drawn
+    assert "\n" not in shown
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
