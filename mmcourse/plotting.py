@@ -7,7 +7,7 @@ as the last value of a cell, or through `display(figure)`.
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
 
 from mmcourse._style import BASELINE, COLORS, finish, styled, use_style, wrap
 from mmcourse.metrics import interval
@@ -54,8 +54,7 @@ def lines(x, series, *, xlabel, ylabel, title="", baseline=None, logx=False):
     if baseline is not None:
         axes.axhline(baseline[1], label=baseline[0], **BASELINE)
     if logx:
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
+        _log_ticks(axes, x)
     elif np.issubdtype(x.dtype, np.integer):
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     return finish(figure, axes, xlabel, ylabel, title)
@@ -180,10 +179,14 @@ def heatmap(matrix, *, rows, columns, label, title="", annotate=True):
         raise ValueError(f"the matrix has shape {matrix.shape}, and there are {len(rows)} and {len(columns)} names")
     signed = np.nanmin(matrix) < 0 < np.nanmax(matrix)
     look = {"cmap": "vlag", "center": 0} if signed else {"cmap": "crest"}
-    look |= {"annot": annotate and matrix.size <= 150, "fmt": "d" if matrix.dtype.kind in "iu" else ".2f"}
+    written = np.round(matrix, 2) + 0  # + 0 turns -0 into 0
+    look |= {
+        "annot": written if annotate and matrix.size <= 150 else None,
+        "fmt": "d" if matrix.dtype.kind in "iu" else ".2f",
+    }
     height, width = np.clip(matrix.shape * np.array([0.5, 0.6]), 1.5, 6.5)
     figure, axes = plt.subplots(figsize=(width + 1.6, height + 1.0))
-    sns.heatmap(matrix, ax=axes, cbar_kws={"label": label}, annot_kws={"size": 12}, **look)
+    sns.heatmap(matrix, ax=axes, cbar_kws={"label": wrap(label, int(9 * height))}, annot_kws={"size": 12}, **look)
     axes.set_facecolor("#DDDDDD")
     axes.grid(False)
     for which, texts in names.items():
@@ -250,6 +253,17 @@ def _picture(picture):
     if (low, high) != (0.0, 1.0):
         low, high = array.min(), array.max()
     return (array - low) / max(high - low, 1e-12)
+
+
+def _log_ticks(axes, x):
+    """Make the horizontal axis logarithmic; its ticks are the values of `x` where they have room."""
+    axes.set_xscale("log")
+    steps = np.diff(np.log10(np.unique(x)))
+    few = len(steps) and steps.min() > 0.09 * steps.sum()
+    decades = (1,) if steps.sum() > 2.5 else (1, 2, 5)
+    axes.xaxis.set_major_locator(FixedLocator(np.unique(x)) if few else LogLocator(subs=decades))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _named(values):

@@ -98,6 +98,8 @@ def test_log_axis_and_baseline():
     axes = FIGURES["lines"]().axes[0]
     assert axes.get_xscale() == "log"
     assert axes.lines[-1].get_label() == "majority class"
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["1", "2", "5", "10", "100"]
+    assert not any(text.get_text() for text in axes.get_xticklabels(minor=True))
     assert [*axes.lines[-1].get_ydata()] == [0.5, 0.5]
 
 
@@ -130,7 +132,7 @@ def test_histograms_share_bins_and_sum_to_one():
 
 
 def test_heatmap_colours_and_values():
-    figure = plotting.heatmap([[1.0, np.nan], [-0.25, 0.0]], rows="ab", columns="cd", label="r")
+    figure = plotting.heatmap([[1.0, np.nan], [-0.25, -0.001]], rows="ab", columns="cd", label="r")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["1.00", "-0.25", "0.00"]
     red, _, blue, white = axes.collections[0].get_facecolors()
