@@ -264,8 +264,8 @@ stacked(parts, "One tree: stiff or nervous", "most questions in a row")
 # and then stays level; the upper part, variance, grows with depth until it is nearly as tall as the rest.*
 
 # %% [markdown]
-# Read the bars from left to right. More questions remove bias, and after a few there is none left to remove: what remains
-# below is noise that nobody can forecast from these features. All that deep trees add is variance. The usual advice is to
+# Read the bars from left to right. More questions remove bias, and after a few little is left to remove: what remains below
+# is mostly noise, which these features cannot forecast. All that deep trees add is variance. The usual advice is to
 # cut the tree back. Leo Breiman had another idea: keep the deep trees and **average the variance away**.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
