@@ -174,7 +174,7 @@ def heatmap(matrix, *, rows, columns, label, title="", annotate=True):
     ValueError
         If the matrix does not have one row a name and one column a name.
     """
-    matrix, names = np.asarray(matrix), {"y": [wrap(name) for name in rows], "x": [wrap(name) for name in columns]}
+    matrix, names = np.asarray(matrix) + 0, {"y": [wrap(name) for name in rows], "x": [wrap(name) for name in columns]}
     if matrix.shape != (len(names["y"]), len(names["x"])) or not matrix.size:
         raise ValueError(f"the matrix has shape {matrix.shape}, and there are {len(rows)} and {len(columns)} names")
     signed = np.nanmin(matrix) < 0 < np.nanmax(matrix)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from mmcourse import plotting
@@ -56,8 +57,14 @@ def test_figure_is_whole_and_shown_once(figure):
     drawn, page = figure.get_tightbbox(), figure.bbox_inches.padded(0.02)
     assert page.x0 <= drawn.x0 < drawn.x1 <= page.x1  # nothing cut off
     assert page.y0 <= drawn.y0 < drawn.y1 <= page.y1
+    assert not any(axes.get_legend() for axes in figure.axes)
     for legend, axes in itertools.product(figure.legends, figure.axes):
         assert not legend.get_window_extent().overlaps(axes.bbox)
+
+
+@pytest.mark.parametrize("name", ["lines long", "bars long", "boxes", "heatmap", "images"])
+def test_long_words_are_not_broken(name):
+    assert any(LONG[0] in text.get_text() for text in FIGURES[name]().findobj(Text))
 
 
 def test_figure_is_a_small_file(figure):
@@ -204,3 +211,8 @@ def test_style_is_applied():
         plotting.use_style()
         assert plt.rcParams["axes.prop_cycle"].by_key()["color"] == list(plotting.COLORS)
         assert plt.rcParams["figure.dpi"] == 100
+
+
+def test_heatmap_of_a_mask():
+    figure = plotting.heatmap(np.eye(2, dtype=bool), rows=["a", "b"], columns=["c", "d"], label="kept")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["1", "0", "0", "1"]

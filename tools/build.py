@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+from nbclient.exceptions import CellExecutionError
 
 from tools import lesson as lessons
 from tools import style
@@ -186,7 +187,10 @@ def build(lesson, force=False):
     print(f"lesson {lesson.number}: executing …", flush=True)
     solved, began = lessons.notebook(lesson, solved=True), time.perf_counter()
     mark = stamp(lesson)
-    cpu = execute(solved, NOTEBOOKS)
+    try:
+        cpu = execute(solved, NOTEBOOKS)
+    except CellExecutionError as error:
+        return [f"{lesson.solved_path.name}: {error.ename}: {error.evalue}\n{error}"]
     solved.metadata["mmcourse"] = {**mark, "outputs": _outputs(solved), "profile": "quick", "cpu_seconds": cpu}
     solved.metadata.pop("widgets", None)
     _write(lesson.solved_path, nbformat.writes(solved))

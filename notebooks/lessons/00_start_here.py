@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 0 Start here
 #
-# **What is a modality, and how does this course work?** · 45 minutes · needs nothing
+# **What is a modality, and how does this course work?** · 60 minutes · needs no other lesson
 #
 # ![One owl reaches a model as a picture, as names in several languages and as a spoken word; the model answers what it is](flow: an owl -> picture -> model; an owl -> names -> model; an owl -> spoken name -> model; model -> "an animal")
 #
@@ -21,7 +21,16 @@ mm.setup(seed=0)
 # *profile*), and which data is ready. No GPU is needed anywhere.
 #
 # A notebook is a row of cells. Click one and press <kbd>Shift</kbd>+<kbd>Enter</kbd> to run it and go on. Run them from
-# top to bottom.
+# top to bottom. You need some Python and NumPy. PyTorch's *tensors* are arrays that can also live on a GPU; here they
+# behave like NumPy's.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## How this course works
+# - **Predict first**: write your guess down before you run the cell. Being wrong on paper makes the surprise stick.
+# - **Exercises** are open functions, rated ●○○ to ●●● and timed. The check says *not attempted yet*, *not yet* with the
+#   likely mistake, or *correct*. Two hints and a solved notebook are one click away. Nothing later depends on your answer.
+# - **Profiles** set the size of experiments: `quick` fits a laptop, `full` (set the environment variable
+#   `MMCOURSE_PROFILE=full` before starting) runs larger ones.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One thing, several senses
@@ -41,7 +50,7 @@ for split in (splits.train, splits.valid, splits.test):
 plotting.images([pictures["owl"]], ["an owl"])
 
 # %% [markdown] tags=["alt"]
-# *Figure: a small drawing of a grey owl with a brown face on a branch, made of visible square dots.*
+# *Figure: a small drawing of a grey owl with a brown face standing on its feet, made of visible square dots.*
 
 # %% [markdown]
 # To a computer that drawing is a block of numbers. And the owl has a name in each of these languages:
@@ -106,12 +115,12 @@ places = {name: (np.cos(k), np.sin(k)) for name, k in zip(animals, np.linspace(0
 # %%
 figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.4))
 left.plot(np.arange(len(wave)) / rate, wave, lw=0.6)
-left.set(title="audio", xlabel="seconds", ylabel="sound pressure")
+left.set(title="audio", xlabel="seconds", ylabel="amplitude")
 middle.plot(prices.index.year + prices.index.day_of_year / 366, prices)
 middle.set(
     title="time series",
     xlabel="year",
-    ylabel=f"price of {prices.name} (dollars)",
+    ylabel=f"{prices.name}, dollars",
     yscale="log",
     xticks=[1990, 2000, 2010, 2020],
 )
@@ -125,8 +134,8 @@ right.set(title="graph", xlim=(-1.5, 1.5), ylim=(-1.4, 1.4))
 _ = right.axis("off")
 
 # %% [markdown] tags=["alt"]
-# *Figure: three panels. Left, the waveform of the spoken name, a few bursts of rapid swings between quiet gaps. Middle, a
-# stock price over three decades on a logarithmic axis. Right, six animal names; lines join the three birds
+# *Figure: three panels. Left, the waveform of the spoken name, two bursts of rapid swings with a quieter stretch between. Middle, a stock price over
+# three decades on a logarithmic axis, adjusted for splits. Right, six animal names; lines join the three birds
 # with each other and the three sea animals with each other.*
 
 # %% [markdown]
@@ -160,8 +169,12 @@ check.ex0_1(modality_shapes)
 spoken = [speak(owl[code], voice=code)[0][::8] for code in ("en", "de", "fr", "tr")]
 batch, masks, _ = mm.data.collate([({"audio": torch.as_tensor(sound)}, 0) for sound in spoken])
 print("batch:", tuple(batch["audio"].shape), " kept:", masks["audio"].sum(1).tolist())
-plotting.heatmap(masks["audio"][:, ::20], rows=["English", "German", "French", "Turkish"], columns=[""] * 69,
-                 label="kept (1) or padding (0)", annotate=False)  # fmt: skip
+figure, axes = plt.subplots(figsize=(8, 2.2))
+axes.barh(["English", "German", "French", "Turkish"], masks["audio"].shape[1], color="0.85", label="padding")
+axes.barh(["English", "German", "French", "Turkish"], masks["audio"].sum(1), label="real: True")
+axes.set(xlabel="position in the row (time)")
+axes.invert_yaxis()
+_ = figure.legend(loc="outside right upper")
 
 # %% [markdown] tags=["alt"]
 # *Figure: four horizontal bars of different length, one a language; the dark part is real sound, the
@@ -170,11 +183,12 @@ plotting.heatmap(masks["audio"][:, ::20], rows=["English", "German", "French", "
 # %% [markdown]
 # ### Exercise 0.2 ●○○ 8 min
 # Padding is the most common quiet error of the field: nothing crashes, the numbers are just wrong. Write `masked_mean`,
-# the average over time of what is real. A row with nothing real gives zeros.
+# the average over time of what is real, for `values` of shape (B, T, d): B samples, T moments, d numbers each. A row with
+# nothing real gives zeros. The padding may hold anything, even NaN.
 #
 # With `values` all 2.0 and half of them padded with 0.0, a right answer gives 2.0 and a careless one 1.0.
 # <details><summary>Hint: the idea</summary>Where the mask is False put 0, add up, and divide by how many are True, not by the length.</details>
-# <details><summary>Hint: pseudocode</summary>kept = torch.where(mask[..., None], values, 0); sum over axis 1; divide by mask.sum(1), but at least by 1.</details>
+# <details><summary>Hint: pseudocode</summary>kept = torch.where(mask[..., None], values, 0); sum over axis 1; divide by mask.sum(1)[:, None], but at least by 1.</details>
 
 
 # %% tags=["exercise"]
@@ -206,12 +220,13 @@ print(len(first), "emoji:", first["group"].value_counts().to_dict())
 
 # %% [markdown]
 # Pictures become rows of numbers by shrinking them to 12 x 12 dots; names by counting their letters and pairs and
-# triples of letters (lesson 4 explains both). Rows are scaled to length 1, so that the product of two rows is their
+# triples of letters, of which the rare ones weigh more (lesson 4 explains both). No group is looked at. Rows are scaled to length 1, so that the product of two rows is their
 # *cosine similarity*: 1 for the same direction, 0 for nothing in common.
 
 
 # %%
 def picture_rows(names):
+    # 1 - picture: the white background then counts as nothing
     dots = np.stack([1 - pictures[name].reshape(3, 12, 4, 12, 4).mean((2, 4)).ravel() for name in names])
     return dots / np.linalg.norm(dots, axis=1, keepdims=True)
 
@@ -264,11 +279,25 @@ mm.claim("00.1", "picture and name together beat the better of the two", gain, m
 
 # %% [markdown]
 # How close were you? Neither sense was trained, nothing was tuned, and adding two similarities already knows more than
-# either. Why? Because picture and name are wrong about *different* emoji. That is the promise of multimodal learning, and
-# lesson 3 asks when it is kept.
+# either. Why? Look at which emoji each sense gets right, in the last draw:
+
+# %%
+by_picture, by_name = (guess(similarity[sense], known, new) == group[new] for sense in ("picture", "name"))
+for words, share in {
+    "both senses right": by_picture & by_name,
+    "only the picture right": by_picture & ~by_name,
+    "only the name right": ~by_picture & by_name,
+    "neither right": ~by_picture & ~by_name,
+}.items():
+    print(f"{words:24s}{np.mean(share):4.0%}")
+
+# %% [markdown]
+# The two are often wrong about *different* emoji, so one can help the other out. That is the promise of multimodal learning,
+# and lesson 3 asks when it is kept.
 #
-# A line that begins with **claim** appears wherever this course says that something is so. It shows the estimate, the
-# interval that the true value lies in with 95 % confidence, and what was needed. If it does not hold, it says that too.
+# A line that begins with **claim** appears wherever this course says that something is so: the estimate, its 95 % interval,
+# and what was needed. (A claim that nothing changes needs an estimate within ± one number and an interval within ± another.)
+# Here the interval covers repeated draws from *these* emoji; it says nothing about emoji that do not exist yet.
 
 # %% [markdown]
 # ### Exercise 0.3 ●○○ 5 min
@@ -318,7 +347,7 @@ check.ex0_4(nearest)
 # and by both. Start with the owl. In English its nearest name is not a bird at all: **why that one?** Then find a language
 # in which the owl's nearest name is another bird.
 
-# %%
+# %% tags=["further"]
 import base64
 import io
 from functools import cache
@@ -342,9 +371,8 @@ def as_image(picture):
 # %% [markdown]
 # `meet` says what the widget shows for one emoji in one language.
 
-# %%
 
-
+# %% tags=["further"]
 def meet(animal, language):
     row = en.index(animal)
     by_name, by_picture = name_similarity(language)[row], similarity["picture"][row]
@@ -359,7 +387,9 @@ def meet(animal, language):
 
 
 # %% [markdown]
-# The arrow keys move through the lists. Japanese stays silent: this synthesiser cannot read its characters.
+# The arrow keys move through the lists. Japanese stays silent: this synthesiser cannot read its characters. (The two
+# folded cells above only write the little web page.)
+# <details><summary>Answers</summary>b-OWL-ing: the letters decide, and nothing else. The nearest name is <i>bird</i> in Turkish and Indonesian and <i>eagle</i> in Chinese.</details>
 
 # %%
 choices = ["owl", "duck", "whale", "octopus", "pizza", "rocket", "guitar", "red heart", "snowflake", "sun"]
@@ -381,8 +411,7 @@ plotting.bars(by_language, ylabel="right group (%)", title="Guessing an emoji's 
               baseline=("always the largest group", shares["always the largest group"].mean()))  # fmt: skip
 
 # %% [markdown] tags=["alt"]
-# *Figure: fourteen bars of nearly equal height, one a language, with overlapping intervals; all are far above the dashed
-# baseline.*
+# *Figure: fourteen bars of nearly equal height, one a language; all are far above the dashed baseline.*
 
 # %%
 means = {name: np.mean(values) for name, values in by_language.items()}
@@ -391,12 +420,27 @@ print(f"highest: {max(means, key=means.get)} {max(means.values()):.0f} %, ",
       f"baseline: {shares['always the largest group'].mean():.0f} %")  # fmt: skip
 
 # %% [markdown]
-# Nobody told the method a word of any language, yet it works in all fourteen, in eight scripts, nearly equally well. It
-# never understood a name. It matched letters, and related things share pieces of words everywhere. (Do not read a ranking of
-# languages out of this figure: most of the intervals overlap.)
+# Nobody told the method a word of any language, yet it works in all fourteen, in six writing systems, nearly equally well.
+# It never understood a name. It matched letters, and related things share pieces of words everywhere. (Do not read a ranking
+# of languages out of this figure: it tells as much about the translators and about how many letters a script has.)
 #
-# Would a second language have helped as much as the picture did? That is a question about *redundancy*, and lesson 3 gives
-# you the tools to answer it.
+# One question is left. If a *picture* beside the name helps, would a **second language** have helped as much? Guess.
+
+# %%
+orders = [np.random.default_rng(seed).permutation(len(first)) for seed in draws]
+second = {"name alone": name_similarity("en")}
+second |= {f"name + {languages[code]}": second["name alone"] + name_similarity(code) for code in ("de", "id", "zh")}
+second["name + picture"] = similarity["both"]
+plotting.bars({name: [100 * np.mean(guess(table, o[:400], o[400:]) == group[o[400:]]) for o in orders]
+               for name, table in second.items()}, ylabel="right group (%)")  # fmt: skip
+
+# %% [markdown] tags=["alt"]
+# *Figure: five bars. The English name alone is lowest. Adding the German, Indonesian or Chinese name lifts it about as much
+# as adding the picture does.*
+
+# %% [markdown]
+# It does, about as much. So a gain from a second *source* does not yet show that it was another *sense*. What does a sense
+# add that more of the same cannot? Lesson 3 measures just that.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Five challenges
@@ -418,14 +462,8 @@ print(f"highest: {max(means, key=means.get)} {max(means.values()):.0f} %, ",
 # co-learning) and **quantification** (measuring what models and modalities do). Fusion became part of representation.
 # The words differ from article to article; the questions do not.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## How this course works
-# - **Predict first**: write your guess down before you run the cell. Being wrong on paper makes the surprise stick.
-# - **Exercises** are open functions, rated ●○○ to ●●● and timed. The check says *not attempted yet*, *not yet* with the
-#   likely mistake, or *correct*. Two hints and a solved notebook are one click away. Nothing later depends on your answer.
-# - **Profiles** set the size of experiments: `quick` fits a laptop, `full` (set the environment variable
-#   `MMCOURSE_PROFILE=full` before starting) runs larger ones.
-#
+# %% [markdown]
+# ## Looking inside
 # The package is written to be read. `mm.show_source` opens any block of it:
 
 # %%
@@ -473,11 +511,11 @@ healthy = doctor()
 # <details><summary>C: whether it ran on a GPU</summary>That changes the waiting time, not the meaning.</details>
 
 # %% [markdown]
-# So: a modality is a way to reach something, and this course teaches you to let several of them work together, and to
+# So: a modality is a way in which something reaches us, and this course teaches you to let several of them work together, and to
 # measure whether they do. Your progress so far stands below. Go on with lesson 1.
 
 # %% [markdown]
 # ## References
 # - T. Baltrušaitis, C. Ahuja, L.-P. Morency (2019). Multimodal machine learning: a survey and taxonomy. *IEEE Transactions on Pattern Analysis and Machine Intelligence* 41(2). (Online 2018.)
 # - P. P. Liang, A. Zadeh, L.-P. Morency (2022). Foundations and trends in multimodal machine learning: principles, challenges, and open questions. *arXiv:2209.03430*; *ACM Computing Surveys* 56(10), 2024.
-# - Pictures: OpenMoji, the open-source emoji and icon project, CC BY-SA 4.0.
+# - Pictures: OpenMoji, the open-source emoji and icon project, CC BY-SA 4.0. Names: Unicode's Common Locale Data Repository. Voice: eSpeak NG. Prices and their terms: `data/stocks.md`.
