@@ -19,6 +19,7 @@ from tools import lesson as lessons
 from tools import style
 from tools.lesson import NOTEBOOKS, ROOT
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 TABLE = re.compile(r"(<!-- lessons:begin -->\n).*?(<!-- lessons:end -->)", re.S)
 
 
@@ -167,9 +168,17 @@ def execute(notebook, folder):
                 client.execute_cell(cell, index)
                 spent = sum(kernel.cpu_times()[:2]) - before
                 cell.metadata.pop("execution", None)
+                _keep_still_pictures(cell)
                 if spent > 5:
                     cell.metadata["mmcourse"] = {"cpu_seconds": round(spent, 1)}
             return round(sum(kernel.cpu_times()[:2]), 1)
+
+
+def _keep_still_pictures(cell):
+    """Drop live widgets from a saved page that holds a still picture beside them: without a kernel they only fail."""
+    for output in cell.get("outputs", []):
+        if len(set(output.get("data", {})) - {WIDGET, "text/plain"}) > 0:
+            output["data"].pop(WIDGET, None)
 
 
 def build(lesson, force=False):

@@ -134,3 +134,11 @@ def test_speaker_notes_stay_in_the_source(write, sample):
 def test_same_source_same_file(built):
     once, again = (nbformat.writes(lessons.notebook(built, solved=False)) for _ in range(2))
     assert once == again
+
+
+@pytest.mark.parametrize(("beside", "kept"), [({"image/png": "x"}, False), ({"text/html": "x"}, False), ({}, True)])
+def test_saved_page_shows_the_still_picture(beside, kept):
+    data = {build.WIDGET: {"model_id": "1"}, "text/plain": "Explorer()"} | beside
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=data)])
+    build._keep_still_pictures(cell)
+    assert (build.WIDGET in cell.outputs[0]["data"]) is kept
