@@ -1,0 +1,48 @@
+"""The rules of the house: small modules, short functions, imports that point one way, nothing that others made."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = sorted((ROOT / "mmcourse").rglob("*.py"))
+SYLLABUS = ("ensembles", "representation", "fusion", "alignment", "translation", "colearning")
+
+
+def part(path):
+    """Return the room of the house that a module stands in."""
+    return path.relative_to(ROOT / "mmcourse").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", [*PACKAGE, *sorted((ROOT / "tools").glob("*.py")), ROOT / "course.py"], ids=str)
+def test_modules_and_functions_are_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            assert node.end_lineno - first.lineno < 40, f"{node.name} is too long"
+
+
+def test_package_is_small_enough_to_be_read():
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE) < 6000
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=str)
+def test_imports_point_one_way(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    rooms = {name.split(".")[1] for name in names if name.startswith("mmcourse.")} & set(SYLLABUS)
+    lesson_check = part(path) == "check" and path.stem.startswith("lesson_")
+    assert lesson_check or rooms <= {part(path)}, f"{part(path)} must not import {rooms}"
+
+
+def test_no_data_and_no_notebook_pictures_are_committed():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if files.returncode:
+        pytest.skip("not a git checkout")
+    kinds = {Path(name).suffix for name in files.stdout.splitlines()}
+    assert kinds <= {"", ".py", ".md", ".toml", ".yml", ".ipynb", ".txt"}
