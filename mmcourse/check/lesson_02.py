@@ -89,6 +89,7 @@ def ex2_2(stacked):
     X_new, heard = X[::2] + 0.5, []
     models, judge = [Witness(heard), GaussianNB()], LogisticRegression()
     answer = stacked(models, judge, X, y, X_new, folds)
+    require(answer is not None, "your result is None; does your function end with `return`?")
     new = set(np.ravel(X_new).tolist())
     outside = np.column_stack([clone(m).fit(X, y).predict_proba(X_new)[:, 1] for m in [Witness(), GaussianNB()]])
     asked_new = [len(learned) for learned, asked in heard if asked & new]
@@ -166,9 +167,10 @@ def ex2_4(forward_chain):
         near = f"day {learn.max()} is learned from and day {ask.min()} asked about, but the gap is 20 days"
         require(learn.max() + 20 <= ask.min(), near)
         due = np.sort(days[days + 20 <= block[0]])
-        require(
-            set(due) == set(learn), "a model should learn from the whole past before the gap, not from a part of it"
-        )
+        short = set(due) - set(learn) == {block[0] - 20}
+        require(not short, f"day {block[0] - 20} is exactly 20 days before day {block[0]}: it may be learned from")
+        past = "a model should learn from the whole past before the gap, not from a part of it"
+        require(set(due) == set(learn), past)
         require(np.array_equal(np.sort(learn), due), "some rows to learn from are missing or stand there twice")
         require(len(ask) == np.isin(days, block).sum(), "some rows of a block are missing or stand there twice")
     (_, _), (learn, _) = _turns(forward_chain(np.arange(12), 3, 2), np.arange(12))

@@ -5,9 +5,9 @@
 #
 # ![Snippets of film reviews go to three critics: a random forest, a linear SVM and naive Bayes. Their opinions about texts they never learned from go to a judge, who gives the verdict](flow: review snippets -> random forest -> opinions on unseen texts; review snippets -> linear SVM -> opinions on unseen texts; review snippets -> naive Bayes -> opinions on unseen texts; opinions on unseen texts -> judge: a small model -> verdict)
 #
-# Three critics read the same line of a film review and disagree. A fourth model, the judge, listens to them and learns
-# what each opinion is worth. You will build judge and critics, find that three good critics together gain next to
-# nothing, find out why, and then make them gain.
+# Three critics read the same line of a film review and disagree. A fourth model, the judge, listens to them and
+# learns what each opinion is worth. You will build judge and critics, find that three good critics together gain next
+# to nothing, find out why, and then make them gain.
 
 # %% tags=["setup"]
 import mmcourse as mm
@@ -17,11 +17,11 @@ mm.setup(seed=0)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## One sentence, thumb up or thumb down
-# The data are single sentences from film reviews on Rotten Tomatoes, half of them from favourable reviews (1) and half
-# from damning ones (0).
+# The data are single sentences from film reviews on Rotten Tomatoes, half of them from favourable reviews (1) and
+# half from damning ones (0).
 #
-# We will draw training and test texts five times over, so here is the **pool** to draw from. The validation part stays
-# apart: settings were chosen on it, and in this lesson it is where we look around.
+# We will draw training and test texts five times over, so here is the **pool** to draw from. The validation part
+# stays apart: settings were chosen on it, and in this lesson it is where we look around.
 
 # %%
 import numpy as np
@@ -36,11 +36,11 @@ majority = 100 * max(np.mean(labels), 1 - np.mean(labels))
 print(f"\n{len(texts)} texts; always giving the same answer is right in {majority:.1f} % of them")
 
 # %% [markdown]
-# A model needs numbers. The simplest are a **bag of words**: one column a word, 1 where the text contains it, 0 elsewhere.
-# Order is lost, and it still works well.
+# A model needs numbers. The simplest are a **bag of words**: one column a word, 1 where the text contains it, 0
+# elsewhere. Order is lost, and it still works well.
 #
-# Which words get a column? The most frequent ones in a heap of long IMDb reviews, of which we read the text and ignore the
-# stars. Those reviews will be useful once more. (About 4 seconds.)
+# Which words get a column? The most frequent ones in a heap of long IMDb reviews, of which we read the text and
+# ignore the stars. Those reviews will be useful once more. (Takes about 4 s.)
 
 # %%
 from scipy import sparse
@@ -64,7 +64,7 @@ print("bag of words:", words.shape, f"{words.sum(axis=1).mean():.0f} ones in a r
 # %% [markdown]
 # ## Three critics
 # Three models that think in very different ways:
-# - a **random forest** asks questions about single words (lesson 1);
+# - a **random forest** asks questions about single words (lesson 1), the 2,000 that part the classes best;
 # - a **linear SVM** gives each word a weight and keeps the two classes as far apart as it can. Its margin is no
 #   probability, so `CalibratedClassifierCV` learns to turn it into one;
 # - **naive Bayes** multiplies how likely each word is in praise and in blame, as if words came independently.
@@ -75,6 +75,7 @@ print("bag of words:", words.shape, f"{words.sum(axis=1).mean():.0f} ones in a r
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.feature_selection import SelectKBest, chi2
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -85,18 +86,18 @@ def word_columns(rows):
     return rows[:, :N_WORDS]
 
 
-TREES = mm.per_profile(smoke=15, quick=40, full=300)
-forest = RandomForestClassifier(TREES, max_features=30, min_samples_leaf=2, random_state=0)
-svm = CalibratedClassifierCV(LinearSVC(C=0.3), ensemble=False)
+TREES = mm.per_profile(smoke=20, quick=100, full=400)
+forest = RandomForestClassifier(TREES, max_features=10, min_samples_leaf=2, random_state=0)
+svm = CalibratedClassifierCV(LinearSVC(C=0.3, random_state=0), ensemble=False)
 critics = {
-    "forest": make_pipeline(FunctionTransformer(word_columns), forest),
+    "forest": make_pipeline(FunctionTransformer(word_columns), SelectKBest(chi2, k=2000), forest),
     "SVM": make_pipeline(FunctionTransformer(word_columns), TfidfTransformer(), svm),
     "naive Bayes": make_pipeline(FunctionTransformer(word_columns), MultinomialNB()),
 }
 
 # %% [markdown]
-# Every setting (trees, `C` …) was chosen on the validation part. The next cell draws the first round's training texts and
-# lets all three learn.
+# Every setting (trees, `C` …) was chosen on the validation part. The next cell draws the first round's training texts
+# and lets all three learn.
 
 # %%
 from sklearn.model_selection import train_test_split
@@ -117,8 +118,8 @@ for name, critic in critics.items():
 
 # %% [markdown]
 # ## The trap: a critic judging its own homework
-# Look at the first column. On texts they learned from the critics are nearly always right, and *sure* of it. The figure
-# shows the probability that the SVM gives to the true class.
+# Look at the first column. On texts they learned from the critics are nearly always right, and *sure* of it. The
+# figure shows the probability that the SVM gives to the true class.
 
 # %%
 truth = {"texts it learned from": labels[train], "new texts": reviews.valid.target}
@@ -129,8 +130,8 @@ plotting.distributions(
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: two histograms. On texts the SVM learned from, the true class almost always gets a high probability. On new texts
-# the probabilities spread over the whole axis, and many lie below one half: wrong.*
+# *Figure: two histograms. On texts the SVM learned from, the true class almost always gets a high probability. On new
+# texts the probabilities spread over the whole axis, and many lie below one half: wrong.*
 
 # %% [markdown]
 # A judge who only saw the blue histogram would learn: *believe the SVM, always*. It would learn whom to trust from
@@ -159,9 +160,8 @@ def draw_folds(folds, n_rows, title, axes=None):
     axes.pcolormesh(use, cmap=ListedColormap(colors), vmin=0, vmax=2, edgecolors="white", linewidth=0.8)
     axes.set(title=title, xlabel="training row", yticks=np.arange(len(folds)) + 0.5, ylim=(len(folds), 0))
     axes.set_yticklabels(f"turn {turn}" for turn in range(1, len(folds) + 1))
-    axes.legend(
-        [plt.Rectangle((0, 0), 1, 1, color=c) for c in colors[1:]], ["learns", "is asked"], bbox_to_anchor=(1, 1)
-    )
+    patches = [plt.Rectangle((0, 0), 1, 1, color=c) for c in colors]
+    axes.legend(patches, ["not used", "learns", "is asked"], loc="upper left", bbox_to_anchor=(1, 1.05))
     axes.grid(False)
 
 
@@ -175,13 +175,13 @@ toy = np.tile([0, 1], 15)
 draw_folds(list(StratifiedKFold(5, shuffle=True, random_state=1).split(toy, toy)), 30, "Five folds of thirty rows")
 
 # %% [markdown] tags=["alt"]
-# *Figure: a table with one line for each of five turns and thirty columns, one a row. In each line most cells are blue, the
-# rows that a copy learns from, and a few scattered ones are orange, the rows it is asked about. Down each column exactly
-# one cell is orange.*
+# *Figure: a table with one line for each of five turns and thirty columns, one a row. In each line most cells are
+# blue, the rows that a copy learns from, and a few scattered ones are orange, the rows it is asked about. Down each
+# column exactly one cell is orange.*
 
 # %% [markdown]
-# In each column exactly one cell is orange: each row is asked about once, by a copy that has never seen it. With two folds
-# you can write this out by hand:
+# In each column exactly one cell is orange: each row is asked about once, by a copy that has never seen it. With two
+# folds you can write this out by hand:
 
 # %%
 from sklearn.base import clone
@@ -195,8 +195,8 @@ by_hand[::2], by_hand[1::2] = said_on_a, said_on_b
 print("honest opinions:", by_hand[:5].round(3), "...  truth:", labels[train[:5]])
 
 # %% [markdown]
-# The package does it for any number of critics and any folds. `StackingClassifier` keeps the opinions as `out_of_fold_`,
-# one column a critic. With our two halves it must find the same numbers:
+# The package does it for any number of critics and any folds. `StackingClassifier` keeps the opinions as
+# `out_of_fold_`, one column a critic. With our two halves it must find the same numbers:
 
 # %%
 even, odd = np.arange(0, len(train), 2), np.arange(1, len(train), 2)
@@ -207,39 +207,41 @@ assert np.allclose(jury.out_of_fold_[:, 0], by_hand)
 print("the same, to the last digit that matters")
 
 # %% [markdown]
-# Now all three critics and five folds. Here are their honest opinions on some training texts, with the truth beside them.
-# (About 4 seconds.)
+# Now all three critics and five folds. Here are their honest opinions on some training texts, with the truth beside
+# them. (Takes about 4 s.)
 
 # %%
+from textwrap import shorten
+
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 jury = ensembles.StackingClassifier(list(critics.items()), cv=folds).fit(words[train], labels[train])
 shown = np.random.default_rng(3).choice(len(train), 12, replace=False)
 plotting.heatmap(
     np.column_stack([jury.out_of_fold_, labels[train]])[shown],
-    rows=[text[:36] + " …" for text in texts[train[shown]]],
+    rows=[shorten(text, 40, placeholder=" …") for text in texts[train[shown]]],
     columns=[*critics, "truth"],
     label="probability of thumb up",
     title="What the judge will learn from",
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: a table of twelve snippets. Columns forest, SVM and naive Bayes hold each critic's probability of a favourable
-# review, the last column the truth, 0 or 1. Often the three agree, sometimes against the truth. The forest stays close to
-# one half; naive Bayes goes to the ends.*
+# *Figure: a table of twelve snippets. Columns forest, SVM and naive Bayes hold each critic's probability of a
+# favourable review, the last column the truth, 0 or 1. Often the three agree, sometimes against the truth. The forest
+# stays close to one half; naive Bayes goes to the ends.*
 
 # %% [markdown]
-# Read a few lines. The forest is timid, naive Bayes bold: the same number does not mean the same thing from each of them.
-# That is one thing a judge can learn.
+# Read a few lines. The forest is timid, naive Bayes bold: the same number does not mean the same thing from each of
+# them. That is one thing a judge can learn.
 #
 # ### Exercise 2.1 ●●○ 10 min
-# Write `out_of_fold`. `folds` is a list of pairs `(learn, ask)` of row numbers, as `folds.split(X, y)` gives them. Return
-# the probability of class 1 for every row, in the order of the rows. For naive Bayes and the five folds above, a right
-# answer is the naive Bayes column of the figure.
-# <details><summary>Hint: the idea</summary>A fresh copy of the model for each fold (clone it), an empty array to write
-# into, and the row numbers tell you where to write.</details>
-# <details><summary>Hint: pseudocode</summary>opinions = n times "not known yet"; for each pair: copy the model, let it
-# learn from X and y at the first row numbers, write what it says about X at the second ones into opinions there; return
-# opinions. predict_proba has one column a class; class 1 is the second.</details>
+# Write `out_of_fold`. `folds` is a list of pairs `(learn, ask)` of row numbers, as `folds.split(X, y)` gives them.
+# Return the probability of class 1 for every row, in the order of the rows. For naive Bayes and the five folds above,
+# a right answer is the naive Bayes column of the figure.
+# <details><summary>Hint: the idea</summary>A fresh copy of the model for each fold (clone it), an empty array to
+# write into, and the row numbers tell you where to write.</details>
+# <details><summary>Hint: pseudocode</summary>opinions = n times "not known yet"; for each pair: copy the model, let
+# it learn from X and y at the first row numbers, write what it says about X at the second ones into opinions there;
+# return opinions. predict_proba has one column a class; class 1 is the second.</details>
 
 
 # %% tags=["exercise"]
@@ -261,9 +263,9 @@ check.ex2_1(out_of_fold)
 #
 # $$p(y_i = 1) = \sigma\Big(b + \sum_m w_m\, z_{im}\Big)$$
 #
-# The weights $w_m$ say how much each critic's opinion counts, given what the others say. Two steps remain before it can
-# judge new texts. Each critic learns once more, now from *all* training rows: that is the critic who will be asked. Then
-# its opinions on the new text go through the judge.
+# The weights $w_m$ say how much each critic's opinion counts, given what the others say. Two steps remain before it
+# can judge new texts. Each critic learns once more, now from *all* training rows: that is the critic who will be
+# asked. Then its opinions on the new text go through the judge.
 #
 # This is **stacking** (Wolpert 1992).
 
@@ -280,14 +282,15 @@ for name, weight in zip(critics, judge.coef_[0], strict=True):
 
 # %% [markdown]
 # ### Exercise 2.2 ●●○ 12 min
-# Put it together: critics learn, the judge learns from honest opinions, new rows get a verdict. With the three critics
-# above, the five folds and the validation texts, a right answer agrees with `jury.predict_proba` to many digits.
-# You may use `cross_val_predict` of scikit-learn for the honest opinions.
-# <details><summary>Hint: the idea</summary>Two tables: opinions on the training rows (out of fold) to train the judge, and
-# opinions on the new rows (critics who learned from everything) to be judged.</details>
-# <details><summary>Hint: pseudocode</summary>inside = for each model a column, cross_val_predict(model, X, y, cv=folds,
-# method="predict_proba"), second column; fit a copy of the judge on (inside, y); outside = for each model a column, a copy
-# fitted on all of X, y says about X_new; return the judge's probability of class 1 for outside.</details>
+# Put it together: critics learn, the judge learns from honest opinions, new rows get a verdict. With the three
+# critics above, the five folds and the validation texts, a right answer agrees with `jury.predict_proba` to many
+# digits. You may use `cross_val_predict` of scikit-learn for the honest opinions.
+# <details><summary>Hint: the idea</summary>Two tables: opinions on the training rows (out of fold) to train the
+# judge, and opinions on the new rows (critics who learned from everything) to be judged.</details>
+# <details><summary>Hint: pseudocode</summary>inside = for each model a column, cross_val_predict(model, X, y,
+# cv=folds, method="predict_proba"), second column; fit a copy of the judge on (inside, y); outside = for each model a
+# column, a copy fitted on all of X, y says about X_new; return the judge's probability of class 1 for
+# outside.</details>
 
 
 # %% tags=["exercise"]
@@ -303,15 +306,16 @@ def stacked(models, judge, X, y, X_new, folds):  # -> (n_new,) probability of cl
 check.ex2_2(stacked)
 
 # %% [markdown] tags=["predict"] slideshow={"slide_type": "slide"}
-# **Predict first.** Three critics, each right on clearly more than two new texts in three, each thinking in its own way; a judge who
-# knows how much to believe each of them. How many percentage points does the judge gain over the *best* critic? Write your
-# guess down: none, 1, 3, or 5 points?
+# **Predict first.** Three critics who think in different ways, each right on roughly three new texts in four, and a
+# judge who knows how far to believe each of them. By how many percentage points does the judge beat the *best*
+# critic? Write your guess down: by none, 1, 3 or 5 points?
 
 # %% [markdown]
 # ## Five rounds
-# One test set of this size wobbles by more than a point, so a single comparison proves little. We play five rounds. Each draws its own
-# training and test texts, and everything is compared *within* the round. A round keeps what every critic said: about
-# training texts out of fold, about training texts it had learned from (we will need that to sin), and about test texts.
+# One test set of this size wobbles by about a point, so a single comparison proves little. We play five rounds. Each
+# draws its own training and test texts, and everything is compared *within* the round. A round keeps what every
+# critic said: about training texts out of fold, about training texts it had learned from (we will need that to sin),
+# and about test texts.
 
 # %%
 from types import SimpleNamespace
@@ -334,7 +338,7 @@ def play(seed, critics, X, y):
 
 # %% [markdown]
 # Three ways to use a round: ask single critics, average their probabilities, or train a judge. All in percent of test
-# texts. (About 15 seconds.)
+# texts. (Takes about 15 s.)
 
 
 # %%
@@ -343,7 +347,7 @@ def accuracy(opinion, truth):
 
 
 def best_critic(game, names):
-    """The critic who is best on the test texts. Nobody can know him beforehand, so this is a strict rival."""
+    """The critic who is best on these very test texts. Nobody knows beforehand which that is: a strict rival."""
     return max(accuracy(game.test[name], game.y_test) for name in names)
 
 
@@ -391,7 +395,7 @@ scoreboard(same_view, f"Three critics, one bag of words (always the same answer:
 
 # %% [markdown] tags=["alt"]
 # *Figure: accuracy on test texts, one line each for forest, SVM, naive Bayes, plain average and stack. The forest is
-# clearly last. Naive Bayes, average and stack lie on top of each other.*
+# last. Naive Bayes, average and stack lie close together, their intervals overlapping.*
 
 # %% [markdown]
 # Average and stack are hardly better than naive Bayes alone. Round by round:
@@ -414,8 +418,9 @@ print("round by round:", gain(games, same_view).round(2))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## They fail on the same texts
-# Three clever models, an honest judge, and next to no gain. A judge can only repair a mistake if somebody at the table was
-# right. So count: how often are *all three* wrong? If mistakes came independently, the three error rates would multiply.
+# Three clever models, an honest judge, and next to no gain. A judge can only repair a mistake if somebody at the
+# table was right. So count: how often are *all three* wrong? If mistakes came independently, the three error rates
+# would multiply.
 
 # %%
 wrong = np.array([[(game.test[name] > 0.5) != game.y_test for name in same_view] for game in games])  # (5, 3, texts)
@@ -423,13 +428,13 @@ observed, independent = 100 * wrong.all(axis=1).mean(), 100 * wrong.mean(axis=2)
 print(f"all three wrong: {observed:.1f} % of texts; if errors were independent: {independent:.1f} %")
 
 # %% [markdown]
-# The three see the same columns. A word that misleads one misleads all; a text whose words nobody has met leaves all of
-# them guessing. For two critics with error rates $e_1$, $e_2$ whose errors correlate with $\rho$,
+# The three see the same columns. A word that misleads one misleads all; a text whose telling words nobody has met
+# leaves all of them guessing. For two critics with error rates $e_1$, $e_2$ whose errors correlate with $\rho$,
 #
 # $$P(\text{both wrong}) = e_1 e_2 + \rho\,\sqrt{e_1(1-e_1)\,e_2(1-e_2)}$$
 #
-# exactly. With $\rho = 0$ it is the product; with $\rho = 1$ and equal rates they always fail together, and the second
-# critic is a copy of the first.
+# exactly. With $\rho = 0$ it is the product; with $\rho = 1$ and equal rates they always fail together, and the
+# second critic is a copy of the first.
 
 # %%
 first, second = wrong[0, 1].astype(float), wrong[0, 2].astype(float)
@@ -440,11 +445,11 @@ print(f"SVM and naive Bayes: error correlation {rho:.2f}, both wrong {both:.1%}"
 
 # %% [markdown]
 # ### Exercise 2.3 ●●○ 8 min
-# Write `error_correlation`. From probabilities of class 1, one column a critic, and the truth, compute the correlation of
-# the critics' *mistakes*: a square table with ones on the diagonal. For SVM and naive Bayes in the first round a right
-# answer gives the number printed above.
-# <details><summary>Hint: the idea</summary>Turn every opinion into "wrong" (1) or "right" (0) first. Critics who are right
-# together agree; what interests us is whether they are wrong together.</details>
+# Write `error_correlation`. From probabilities of class 1, one column a critic, and the truth, compute the
+# correlation of the critics' *mistakes*: a square table with ones on the diagonal. For SVM and naive Bayes in the
+# first round a right answer gives the number printed above.
+# <details><summary>Hint: the idea</summary>Turn every opinion into "wrong" (1) or "right" (0) first. Critics who are
+# right together agree; what interests us is whether they are wrong together.</details>
 # <details><summary>Hint: pseudocode</summary>wrong = (probability above one half) differs from y, with y as a column;
 # np.corrcoef of wrong as numbers, where the variables are the columns (rowvar=False).</details>
 
@@ -464,14 +469,16 @@ check.ex2_3(error_correlation)
 # ## A second view
 # More algorithms did not help. What about another way to *see* the text?
 #
-# The bag of words has a blind spot. Meeting *dreadful* in a new review helps only if *dreadful* stood in the labelled texts. That it is
-# nearly the same word as *awful* is not in the table. But it stands in the long reviews: words with similar meaning keep
-# similar company. Count for each pair of words how often one stands within four words of the other, and compare with chance
-# (positive pointwise mutual information):
+# The bag of words has a blind spot. Meeting *dreadful* in a new text helps only if *dreadful* stood in the labelled
+# ones. That it means nearly what *awful* means is nowhere in the table.
+#
+# But it stands in the long reviews: words of similar meaning keep similar company. Count how often two words stand
+# within four words of each other, and compare with chance (positive pointwise mutual information):
 #
 # $$M_{ij} = \max\Big(0,\ \log \frac{P(i, j)}{P(i)\,P(j)}\Big)$$
 #
-# A truncated singular value decomposition then squeezes each word's long row of $M$ into a short **word vector**. No label is used.
+# A truncated singular value decomposition then squeezes each word's long row of $M$ into a short **word vector**. No
+# label is used.
 
 
 # %%
@@ -490,8 +497,8 @@ def neighbour_counts(texts, counter, window):
 
 
 # %% [markdown]
-# Contexts are smoothed with the power 0.75, a common habit that keeps rare words from looking too surprising (Levy and
-# Goldberg 2014). (About 9 seconds for all long reviews.)
+# Contexts are smoothed with the power 0.75, a common habit that keeps rare words from looking too surprising (Levy
+# and Goldberg 2014). (Takes about 9 s.)
 
 # %%
 from sklearn.utils.extmath import randomized_svd
@@ -514,7 +521,8 @@ vectors = word_vectors(neighbour_counts(long_reviews, counter, window=4), DIMS)
 vectors.shape
 
 # %% [markdown]
-# Nobody told the computer what these words mean. The cosine of two vectors is 1 when two words keep exactly the same company:
+# Nobody told the computer what these words mean. The cosine of two vectors is 1 when two words keep exactly the same
+# company:
 
 # %%
 chosen = "wonderful superb brilliant awful terrible dreadful actor actress director funny hilarious witty".split()
@@ -530,15 +538,16 @@ plotting.heatmap(
 
 # %% [markdown] tags=["alt"]
 # *Figure: cosines of twelve words as a square table. Along the diagonal stand blocks of high values: three words of
-# praise, three of blame, three film people, three words for funny. Outside the blocks values are lower; the two blocks of praise and
-# of blame are not far from each other.*
+# praise, three of blame, three film people, three words for funny. Outside the blocks values are lower, but hardly
+# any is below zero.*
 
 # %% [markdown]
-# Groups appear. Praise and blame are *not* opposites here: *superb* and *awful* stand in the same sentences, so the vectors know
-# what a word is about better than whether it is good. That is why labels are still needed.
+# Groups appear, though nobody named them. Note that praise and blame are no opposites: their cosines are small, not
+# negative, for both keep company with films and actors. Which of the two groups is the good one, only labels can
+# tell.
 #
-# A text becomes the mean of its words' vectors, rare words counting more. Now a row of our table has two groups of columns,
-# two **views**.
+# A text becomes the mean of its words' vectors, rare words counting more. Now a row of our table has two groups of
+# columns, two **views**.
 
 
 # %%
@@ -560,8 +569,8 @@ rows = both_views(texts)
 rows.shape
 
 # %% [markdown]
-# Three critics read the vectors only: logistic regression, the 50 nearest neighbours, and a Gaussian for each class. Same rounds,
-# same texts, same folds. (About 4 seconds.)
+# Three critics read the vectors only: logistic regression, the 50 nearest neighbours (kNN), and a Gaussian for each
+# class. Same rounds, same texts, same folds. (Takes about 4 s.)
 
 # %%
 from sklearn.naive_bayes import GaussianNB
@@ -570,7 +579,7 @@ from sklearn.preprocessing import StandardScaler
 
 readers = {
     "logistic": make_pipeline(FunctionTransformer(vector_columns), StandardScaler(), LogisticRegression(C=0.01)),
-    "neighbours": make_pipeline(FunctionTransformer(vector_columns), StandardScaler(), KNeighborsClassifier(50)),
+    "kNN": make_pipeline(FunctionTransformer(vector_columns), StandardScaler(), KNeighborsClassifier(50)),
     "Gaussian": make_pipeline(FunctionTransformer(vector_columns), GaussianNB()),
 }
 for game, seed in zip(games, SEEDS, strict=True):
@@ -595,8 +604,8 @@ plotting.heatmap(
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: six by six table of error correlations. The first three critics read words, the last three vectors. Two blocks
-# along the diagonal, within a view, are dark: high correlation. The blocks between the views are pale.*
+# *Figure: six by six table of error correlations. The first three critics read words, the last three vectors. Two
+# blocks along the diagonal, within a view, are dark: high correlation. The blocks between the views are pale.*
 
 # %%
 within_view = [
@@ -606,8 +615,8 @@ across = [c[:3, 3:].mean() for c in correlations]
 mm.claim("02.2", "errors correlate more within a view than across views", np.subtract(within_view, across), margin=0.1)
 
 # %% [markdown]
-# The two blocks are the *views*, not the algorithms. Naive Bayes and a forest have nothing in common but the columns they
-# read, and yet their mistakes go together more than those of any pair across the views.
+# The two blocks are the *views*, not the algorithms. Naive Bayes and a forest have nothing in common but the columns
+# they read, and yet their mistakes go together more than those of any pair across the views.
 #
 # Now send the forest home, and give its chair to logistic regression on vectors. Still three critics.
 
@@ -616,8 +625,8 @@ two_views = ["SVM", "naive Bayes", "logistic"]
 scoreboard(two_views, f"Two critics on words, one on vectors (always the same answer: {majority:.0f} %)")
 
 # %% [markdown] tags=["alt"]
-# *Figure: accuracy on test texts for SVM, naive Bayes, logistic regression on vectors, plain average and stack. The three
-# critics are close together; average and stack lie clearly to the right of all of them, the stack furthest.*
+# *Figure: accuracy on test texts for SVM, naive Bayes, logistic regression on vectors, plain average and stack. The
+# three critics are close together; average and stack lie clearly to the right of all of them, the stack furthest.*
 
 # %%
 mm.claim(
@@ -638,42 +647,51 @@ print(
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Gain against error correlation
-# Fifteen pairs can be formed from six critics. For each: how strongly do their errors correlate, and how much does the
-# stack of the two gain over the better one?
+# Fifteen pairs can be formed from six critics. For each: how strongly do their errors correlate, and how much does
+# the stack of the two gain over the better one?
 
 # %%
 from itertools import combinations
 
-figure, axes = plt.subplots(figsize=(8, 4.6))
+kinds = ["both on words", "both on vectors", "one on each"]
+figure, axes = plt.subplots(figsize=(9, 4.8))
 for a, b in combinations(range(6), 2):
     kind = 0 if b < 3 else 1 if a >= 3 else 2
     x, y = correlations[:, a, b].mean(), gain(games, [everyone[a], everyone[b]]).mean()
     axes.plot(x, y, "os^"[kind], color=plotting.COLORS[kind], markersize=9)
-    axes.annotate(f"{everyone[a]} + {everyone[b]}", (x, y), (6, 4), textcoords="offset points", fontsize=9)
-for kind, name in enumerate(["both on words", "both on vectors", "one on each"]):
+    axes.annotate(f"{everyone[a][0]}{everyone[b][0]}".upper(), (x, y), (7, 3), textcoords="offset points", fontsize=11)
+for kind, name in enumerate(kinds):
     axes.plot([], [], "os^"[kind], color=plotting.COLORS[kind], label=name)
-axes.axhline(0, color="#333333", linestyle="--")
+for name in everyone:
+    axes.plot([], [], " ", label=f"{name[0].upper()}: {name}")
+axes.axhline(0, color="#333333", linestyle="--", zorder=1.5)
 axes.set(xlabel="correlation of the two critics' errors", ylabel="gain of the stack, points")
-axes.margins(x=0.15)
-_ = axes.legend(loc="upper right")
+_ = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown] tags=["alt"]
-# *Figure: fifteen pairs of critics as points. Pairs across the views lie to the left, at low error correlation, and gain
-# most. Pairs within a view lie to the right and gain little or nothing.*
+# *Figure: fifteen pairs of critics as points. Pairs across the views lie to the left, at low error correlation, and
+# gain most. Pairs within a view lie to the right and gain little or nothing.*
 
 # %% [markdown]
-# This picture is the lesson. What a partner adds is decided less by how good it is than by *where it fails*. Low correlation
-# is not all: a partner far weaker than you has little to give, even if its errors are its own. Look for the pair on the left
-# with the smallest gain, and compare how good its two critics are.
+# This picture is the lesson. What a partner adds is decided less by how good it is than by *where it fails*: pairs
+# that share a view fail together and gain next to nothing, also the best two of them.
+#
+# Low correlation is not all. A partner much weaker than you has little to give even if its errors are its own: look
+# for the triangles that gain least, and for their accuracies.
+
+# %%
+board = {name: [accuracy(game.test[name], game.y_test) for game in games] for name in everyone}
+print("right on test texts, %:", {name: float(np.mean(runs).round(1)) for name, runs in board.items()})
 
 # %% [markdown]
-# One thing must be said honestly: the vectors are computed *from the words of the same text*. They know nothing more about that text.
-# What they bring is knowledge about words from thousands of other reviews. A photograph or a voice would bring something new
-# about the case itself: that is what lesson 3, and the rest of the course, is about.
+# One thing must be said: the vectors are computed *from the words of the same text*. They know nothing more about
+# that text. What they bring is knowledge about words, from thousands of other reviews. A photograph or a voice would
+# bring something new about the case itself. That is what lesson 3, and the rest of the course, is about.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Whom does the judge trust?
-# Does one need a judge at all? The plain average did well too. Here is the difference, stack minus average, for both juries:
+# Does one need a judge at all? The plain average did well too. Here is the difference, stack minus average, for both
+# juries:
 
 # %%
 for name, names in {"one view": same_view, "two views": two_views}.items():
@@ -681,11 +699,12 @@ for name, names in {"one view": same_view, "two views": two_views}.items():
     print(f"{name}: stack minus plain average {mm.metrics.interval(difference):+} points")
 
 # %% [markdown]
-# With three decent critics of the same kind, the average is as good as the judge. On the mixed jury the judge is a little
-# ahead, because naive Bayes shouts (its probabilities are close to 0 or 1) and the average listens to whoever shouts.
+# Among decent critics of one kind the average is as good as the judge. In the mixed jury the judge may be a little
+# ahead: naive Bayes shouts (its probabilities sit close to 0 or 1), and an average listens to whoever shouts. Whether
+# the interval leaves room for "no difference" you can read off. In your own work, try the average first.
 #
-# The judge earns its wage when not everybody deserves trust. Replace the critic who reads vectors by its **contrarian** twin, who always
-# says the opposite, and add a **coin**, who says anything.
+# The judge earns its wage when not everybody deserves trust. Replace the critic who reads vectors by its
+# **contrarian** twin, who always says the opposite, and add a **coin**, who says anything.
 
 # %%
 for game, seed in zip(games, SEEDS, strict=True):
@@ -697,8 +716,8 @@ dubious = ["SVM", "naive Bayes", "contrarian", "coin"]
 scoreboard(dubious, "Two honest critics, a contrarian and a coin")
 
 # %% [markdown] tags=["alt"]
-# *Figure: accuracy of SVM, naive Bayes, contrarian, coin, average and stack. The contrarian is far below one half, the coin
-# at one half, the average below the honest critics; the stack is as good as the mixed jury was before.*
+# *Figure: accuracy of SVM, naive Bayes, contrarian, coin, average and stack. The contrarian is far below one half,
+# the coin at one half, the average below the honest critics; the stack is as good as the mixed jury was before.*
 
 # %%
 saved = [stack(game, dubious) - average(game, dubious) for game in games]
@@ -709,24 +728,32 @@ mm.claim(
     margin=2.0,
     unit="points",
 )
-learned = [LogisticRegression().fit(game.honest[dubious], game.y_train).coef_[0] for game in games]
+
+
+def trust(opinions, y):
+    """The judge's weights for standardised opinions, so that bold and timid critics compare."""
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(opinions, y)[-1].coef_[0]
+
+
+learned = [trust(game.honest[dubious], game.y_train) for game in games]
 plotting.bars(
     dict(zip(dubious, np.transpose(learned), strict=True)), ylabel="learned weight", title="Whom the judge trusts"
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: four bars of learned weights with intervals. SVM and naive Bayes have positive weights, the contrarian a large
-# negative one, the coin none.*
+# *Figure: four bars of learned weights with intervals. SVM and naive Bayes have positive weights, the contrarian a
+# large negative one, the coin none.*
 
 # %% [markdown]
-# Nobody told the judge who is who. It gave the coin nothing, and the contrarian a *negative* weight: a liar you can rely on is
-# as useful as an expert. So yes: a model can learn whom to trust, from honest evidence.
+# Nobody told the judge who is who. It gave the coin nothing, and the contrarian a *negative* weight: a liar you can
+# rely on is as useful as an expert. So yes: a model can learn whom to trust, from honest evidence.
 
 # %% [markdown]
 # ## Turn the knob yourself
-# Let the verdict be a weighted sum of how far two opinions lie from one half: the SVM with weight $1 - |w|$, a partner with
-# weight $w$. At $w = 0$ the SVM decides alone; below 0 the partner is believed *in reverse*. The curve counts right verdicts on the
-# judge's own evidence, the out-of-fold table. The dashed line is the share that logistic regression learned.
+# Let the verdict be a weighted sum of how far two opinions lie from one half: the SVM with weight $1 - |w|$, a
+# partner with weight $w$. At $w = 0$ the SVM decides alone; below 0 the partner is believed *in reverse*. The curve
+# counts right verdicts on the judge's own evidence, the out-of-fold table. The dashed line is the share that logistic
+# regression learned.
 #
 # Go through the partners. Where is each curve highest, how much higher than at 0, and does the judge find the place?
 
@@ -752,17 +779,23 @@ def weigh(partner, w):
 _ = widgets.explore(weigh, partner=["logistic", "naive Bayes", "forest", "contrarian", "coin"], w=(-1.0, 1.0, 0.05))
 
 # %% [markdown] tags=["alt"]
-# *Figure: share of right verdicts against the partner's share, from minus one to one, for the SVM and the chosen partner.
-# For logistic regression on vectors the curve rises to a clear hill between the two and the dashed line stands on it.*
+# *Figure: share of right verdicts against the partner's share, from minus one to one, for the SVM and the chosen
+# partner. For logistic regression on vectors the curve rises to a clear hill between the two and the dashed line
+# stands on it.*
 
 # %% [markdown]
-# With *logistic* (the other view) there is a hill well above both ends. With *naive Bayes* and *forest* (the same view) the
-# top is hardly higher than the SVM alone. The *coin* pulls the curve down on both sides; the *contrarian* is the first curve, mirrored.
+# With *logistic* (the other view) there is a hill well above both ends. With *naive Bayes* and *forest* (the same
+# view) the top is hardly higher than the better of the two alone. The *coin* pulls the curve down on both sides; the
+# *contrarian* is the first curve, mirrored.
+#
+# The learned share need not stand exactly on the top: the judge seeks likely probabilities, not right verdicts, and
+# hills are flat. That is good news. Weights need not be exact, only sensible.
 
 # %% [markdown]
 # ## A cleverer judge
-# Logistic regression draws a straight line through the table of opinions. A small neural network could bend it: "trust the
-# vectors, *unless* the SVM is very sure". We give it eight hidden units (settings from the validation part again).
+# Logistic regression draws a straight line through the table of opinions. A small neural network could bend it:
+# "trust the vectors, *unless* the SVM is very sure". We give it eight hidden units (settings from the validation part
+# again).
 
 # %%
 from sklearn.neural_network import MLPClassifier
@@ -780,8 +813,8 @@ mm.claim(
 pair, game = ["SVM", "logistic"], games[0]
 side = np.linspace(0, 1, 101)
 plane = pd.DataFrame(np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2), columns=pair)
-figure, axes = plt.subplots(figsize=(6.4, 5))
-some = np.random.default_rng(0).choice(len(game.y_train), 400, replace=False)
+figure, axes = plt.subplots(figsize=(8, 4.8))
+some = np.random.default_rng(0).choice(len(game.y_train), 300, replace=False)
 for label, marker in ((0, "v"), (1, "^")):
     chosen = game.honest[pair].iloc[some[game.y_train[some] == label]].to_numpy()
     axes.plot(*chosen.T, marker, alpha=0.45, color=plotting.COLORS[1 - label], label=f"truth: {reviews.classes[label]}")
@@ -793,34 +826,34 @@ axes.set(xlabel="SVM on words: probability of thumb up", ylabel="logistic on vec
 _ = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 
 # %% [markdown] tags=["alt"]
-# *Figure: each text a point, across the opinion of the SVM, upwards that of logistic regression on vectors. Favourable
-# texts crowd the upper right, damning ones the lower left. The border of both judges runs from the upper left to the lower right; the
-# network's is bent a little, the straight one nearly covers it.*
+# *Figure: each text a point, across the opinion of the SVM, upwards that of logistic regression on vectors.
+# Favourable texts crowd the upper right, damning ones the lower left. The border of both judges runs from the upper
+# left to the lower right; the network's is bent a little, the straight one nearly covers it.*
 
 # %% [markdown]
 # The opinions already carry all the curves: each critic did its own bending. What remains to decide is how to weigh a
-# few numbers that mostly rise together, and for that a straight line does. This is why most stacks in use have a linear judge.
+# few numbers, and for that a straight line does. Linear judges are the usual choice.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The sin: a judge who saw the homework
-# Now do it wrong on purpose. Train the judge on what the critics say about *the very texts they learned from* (the table `own`).
-# Everything else stays the same. Whom will it trust now?
+# Now do it wrong on purpose. Train the judge on what the critics say about *the very texts they learned from* (the
+# table `own`). Everything else stays the same. Whom will it trust now?
 
 # %%
-honest_weights = [LogisticRegression().fit(game.honest[two_views], game.y_train).coef_[0] for game in games]
-leaky_weights = [LogisticRegression().fit(game.own[two_views], game.y_train).coef_[0] for game in games]
+honest_weights = [trust(game.honest[two_views], game.y_train) for game in games]
+leaky_weights = [trust(game.own[two_views], game.y_train) for game in games]
 shares = [[np.abs(w) / np.abs(w).sum() for w in weights] for weights in (honest_weights, leaky_weights)]
 plotting.heatmap(
     np.mean(shares, axis=1),
     rows=["honest judge", "leaky judge"],
-    columns=["SVM\n(words)", "naive Bayes\n(words)", "logistic\n(vectors)"],
+    columns=two_views,
     label="share of the weights",
     title="Whom does it trust?",
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: shares of the judge's weights, two lines. The honest judge gives most to logistic regression on vectors. The
-# leaky judge gives nearly everything to the SVM and next to nothing to the vectors.*
+# *Figure: shares of the judge's weights, two lines. The honest judge gives most to logistic regression on vectors.
+# The leaky judge gives nearly everything to the two critics on words and next to nothing to the vectors.*
 
 # %%
 cost = [stack(game, two_views) - stack(game, two_views, learns_from="own") for game in games]
@@ -830,15 +863,16 @@ modest = [accuracy(game.own["logistic"], game.y_train) - accuracy(game.test["log
 print(f"homework minus exam: SVM {np.mean(boast):.1f} points, logistic on vectors {np.mean(modest):.1f} points")
 
 # %% [markdown]
-# The leak did not just flatter. It made the judge trust the boaster, and throw away the modest critic whose different view
-# was the whole gain. The stack is back where the best single critic was.
+# The leak did not just flatter. It made the judge trust the boasters and ignore the modest critic, whose different
+# view was the whole gain. The stack fell back to where single critics were.
 #
-# The test is simple, and you can use it on any pipeline of yours: **shuffle the labels**. Then there is nothing to learn,
-# and whatever looks better than chance is a leak.
+# There is a simple test, and you can put any pipeline of yours to it: **shuffle the labels**. Then there is nothing
+# to learn, and whatever still looks better than chance is a leak.
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** Labels are coin flips. One critic memorises: it answers with the label of the most similar text it has
-# learned (one nearest neighbour). What does a leaky judge score on its training texts, and on new ones? And an honest judge?
+# **Predict first.** Labels are coin flips. One critic memorises: it answers with the label of the most similar text
+# it has learned (one nearest neighbour). What does a leaky judge score on its training texts, and on new ones? And an
+# honest judge?
 
 
 # %%
@@ -860,8 +894,8 @@ board |= {"honest: on its evidence": honest_seen, "honest: on new texts": honest
 dots(board, "right, %", line=50, title="Labels are coin flips; chance is the dashed line")
 
 # %% [markdown] tags=["alt"]
-# *Figure: four lines. The leaky judge is right on all of its own evidence and at chance on new texts. The honest judge is
-# near chance on both.*
+# *Figure: four lines. The leaky judge is right on all of its own evidence and at chance on new texts. The honest
+# judge is near chance on both.*
 
 # %%
 mm.claim(
@@ -895,12 +929,12 @@ print("ValueError:", refusal)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## When rows have an order
-# Shuffled folds rest on one assumption: rows are exchangeable. Days are not. In lesson 1 you forecast the volatility of
-# shares over the next 20 days from the past 60. Neighbouring rows share most of their future, and all shares live through the
-# same crash. Put Tuesday into one fold and Thursday into another, and the critic has seen the answer.
+# Shuffled folds rest on one assumption: rows are exchangeable. Days are not. In lesson 1 you forecast how wildly
+# shares swing over the next 20 days from the past 60. Neighbouring rows share most of their future, and all shares
+# live through the same crash. With Tuesday in one fold and Thursday in another, the critic has seen the answer.
 #
-# Two critics: a **ridge regression** and a **forest**. Both read a share's own volatility over 5, 20 and 60 days, the mean of
-# all shares, and that of the index. Those market columns are nearly a date stamp.
+# Two critics: a **ridge regression** and a **forest**. Both read a share's own volatility over 5, 20 and 60 days, the
+# mean of all shares, and that of the index. Those market columns are nearly a date stamp.
 
 # %%
 stocks = mm.load("stocks", window=60, horizon=20, step=5)
@@ -924,37 +958,38 @@ X, y, days = (a[-N_PAST:] if N_PAST else a for a in (past(stocks.train), stocks.
 X_new, y_new = past(stocks.test), stocks.test.target
 
 # %% [markdown]
-# **Forward chaining** keeps the order: cut time into blocks; the opinions on a block come from critics who learned from
-# *earlier* blocks only,
+# **Forward chaining** keeps the order: cut time into blocks; the opinions on a block come from critics who learned
+# from *earlier* blocks only,
 #
 # $$z_{im} = f_m^{(<\,b(i) - \text{gap})}(x_i)$$
 #
-# with a **gap** of 20 days before block $b(i)$, because the target of a row reaches 20 days ahead. The first block gets
-# no opinions, so the judge does not learn from it.
+# with a **gap** of 20 days before block $b(i)$, because the target of a row reaches 20 days ahead. The first block
+# gets no opinions, so the judge does not learn from it.
 
 # %%
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 2.8))
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 2.8))
 draw_folds(list(KFold(5, shuffle=True, random_state=0).split(np.zeros(48))), 48, "Shuffled", left)
 left.get_legend().remove()
 draw_folds(list(TimeSeriesSplit(5, gap=3).split(np.zeros(48))), 48, "Forward chaining, gap of 3", right)
 
 # %% [markdown] tags=["alt"]
-# *Figure: two fold diagrams. Left, shuffled: orange cells scattered among blue ones. Right, forward chaining: a staircase, each
-# turn learns from a longer past and is asked about the next block; between the two stands a narrow grey gap, and the
-# future is grey.*
+# *Figure: two fold diagrams. Left, shuffled: orange cells scattered among blue ones. Right, forward chaining: a
+# staircase, each turn learns from a longer past and is asked about the next block; between the two stands a narrow
+# grey gap, and the future is grey.*
 
 # %% [markdown]
 # ### Exercise 2.4 ●●● 15 min
-# Write `forward_chain`. `days` holds the day number of each row, several rows a day, in any order. Cut the *distinct days*
-# into `n_blocks` blocks (`np.array_split`). For each block but the first return a pair `(learn, ask)` of row numbers: asked
-# are the block's rows, learned from are all rows at least `gap` days before the block's first day.
-# For days 0 to 11, one row each, 3 blocks and a gap of 2, the second turn learns from rows 0 to 6 and asks about 8 to 11.
-# <details><summary>Hint: the idea</summary>Think in days, not in rows: two rows of the same day must never be on different
-# sides. np.unique gives the days in order, np.isin finds the rows of a block.</details>
+# Write `forward_chain`. `days` holds the day number of each row, several rows a day, in any order. Cut the *distinct
+# days* into `n_blocks` blocks (`np.array_split`). For each block but the first return a pair `(learn, ask)` of row
+# numbers: asked are the block's rows, learned from are all rows at least `gap` days before the block's first day. For
+# days 0 to 11, one row each, 3 blocks and a gap of 2, the second turn learns from rows 0 to 6 and asks about 8 to 11.
+# <details><summary>Hint: the idea</summary>Think in days, not in rows: two rows of the same day must never be on
+# different sides. np.unique gives the days in order, np.isin finds the rows of a block.</details>
 # <details><summary>Hint: pseudocode</summary>blocks = split the sorted distinct days; for each block after the first:
-# learn = row numbers where day + gap is at most the block's first day; ask = row numbers whose day is in the block.</details>
+# learn = row numbers where day + gap is at most the block's first day; ask = row numbers whose day is in the
+# block.</details>
 
 
 # %% tags=["exercise"]
@@ -969,9 +1004,9 @@ def forward_chain(days, n_blocks, gap):  # -> list of (learn, ask)
 check.ex2_4(forward_chain)
 
 # %% [markdown]
-# The package's `StackingRegressor` takes any splitter. Our rows come day by day with 20 shares a day and one day in five,
-# so a gap of 20 days is 4 days of rows; we leave a fifth for safety. Two stacks that differ in nothing but their folds. (About 7
-# seconds.)
+# The package's `StackingRegressor` takes any splitter. Our rows come day by day with 20 shares a day and one day in
+# five, so a gap of 20 days is 4 days of rows; we leave a fifth for safety. Two stacks that differ in nothing but
+# their folds. (Takes about 7 s.)
 
 # %%
 from sklearn.ensemble import RandomForestRegressor
@@ -991,8 +1026,8 @@ by_hand = clone(models[0][1]).fit(X[learn], y[learn]).predict(X[ask])
 assert np.allclose(by_hand, chained.out_of_fold_[np.isin(chained.out_of_fold_rows_, ask), 0])
 
 # %% [markdown]
-# What each stack *believes* about its critics (R² of the opinions its judge learned from), the weights it gave them, and what
-# came true on the years after:
+# What each stack *believes* about its critics (R² of the opinions its judge learned from), the weights it gave them,
+# and what came true on the years after:
 
 
 # %%
@@ -1013,8 +1048,8 @@ plain = np.mean([model.predict(X_new) for model in chained.estimators_], axis=0)
 print(f"\nplain average {r2(plain, y_new):.3f};  no model, volatility stays as it was {r2(X_new[:, 1], y_new):.3f}")
 
 # %% [markdown]
-# Under shuffled folds the forest looks best by far, and the judge hands it everything. Later years show the reverse. Forward chaining ranks
-# the two as the future did, without having seen it.
+# Under shuffled folds the forest looks far better than it is, and the judge hands it everything. Later years show the
+# reverse. Forward chaining ranked the two as the future did, without having seen it.
 #
 # How sure can we be? Half-years are nearly independent of each other, so we compare within each.
 
@@ -1038,63 +1073,67 @@ axes.axhline(0, color="#333333", linewidth=1)
 _ = axes.set(xlabel="half-year", ylabel="squared error saved, %", title="Forward chaining against shuffled folds")
 
 # %% [markdown] tags=["alt"]
-# *Figure: one bar a half-year, the squared error saved by forward chaining in percent. Most bars are positive, some large;
-# a few are slightly negative.*
+# *Figure: one bar a half-year, the squared error saved by forward chaining in percent. Most bars are positive, some
+# large; a few are slightly negative.*
 
 # %% [markdown]
 # ## What can go wrong
-# - **The judge learns from homework.** Any step fitted on all rows before the folds are cut can leak: chosen features, target
-#   encodings, tuned settings. Test it with shuffled labels.
+# - **The judge learns from homework.** Any step fitted on all rows before the folds are cut can leak: chosen
+#   features, target encodings, tuned settings. Our forest picks its words *inside* the fold.
 # - **Related rows straddle a fold.** Two rows of one day, one patient, one speaker. Use group folds.
-# - **Order ignored.** Rows from the future in the training part. Use forward chaining, with a gap as long as the target reaches.
-# - **More critics of the same kind.** They cost time and add nothing. Look at the error correlations first.
-# - **Too few rows for the judge.** Many critics and few rows overfit the second level too. Keep it linear, penalised, or average.
+# - **Order ignored.** Use forward chaining, with a gap.
+# - **More critics of the same kind.** They cost time and add next to nothing. Look at the error correlations first.
+# - **Too few rows for the judge.** It can overfit too. Keep it linear and penalised, or average.
+# - **Rounds that share texts.** Ours overlap, so their intervals are somewhat too narrow (Nadeau and Bengio 2003).
 
 # %% [markdown]
 # ## What articles say, what is true
-# *"Stacking wins competitions."* Winners' stacks gain the last fraction of a point from dozens of models. The blend that won the
-# Netflix prize in 2009 was never put into service: its makers' customer judged the gain not worth the work. Always print
-# the best single model and the plain average beside your stack.
+# *"Stacking wins competitions."* It does, by the last fraction of a point and with dozens of models. The blend that
+# won the Netflix Prize in 2009 was never put into service: the gain did not seem to justify the work (Amatriain and
+# Basilico 2012). Always print the best single model and the plain average beside your stack.
 #
-# *"Use as different algorithms as possible."* Three algorithms on the same columns gave next to nothing here. Different
-# *inputs* did.
+# *"Use as different algorithms as possible."* Three algorithms on the same columns gave next to nothing here.
+# Different *inputs* did.
 #
 # *"Cross-validation is safe."* Only if folds respect what ties rows together.
 
 # %% [markdown]
 # ## Three key points
 # 1. A model can learn whom to trust, if the evidence is honest: opinions on rows the critics did not learn from.
-# 2. A partner helps as far as its errors are different. Another algorithm on the same view brings little, another view a lot.
+# 2. A partner helps as far as its errors are different. Another algorithm on the same view brings little, another
+#    view a lot.
 # 3. Folds must respect time and kinship. Shuffle the labels: what then beats chance is a leak.
 
 # %% [markdown]
 # ## Quiz
 # **1.** You have a critic right in 74 of 100 texts. Which partner is likely to help a stack most?
-# <details><summary>A: one right in 75, errors correlating at 0.7</summary>Nearly a copy. When the first is wrong, this one
-# is wrong too, most of the time: there is little for the judge to repair.</details>
-# <details><summary>B: one right in 73, errors correlating at 0.3</summary>Right. A little weaker, but it fails on other
-# texts, so where one errs the other often knows.</details>
-# <details><summary>C: one right in 51, errors correlating at 0.0</summary>Its errors are its own, but it knows next to nothing:
-# it is the coin. The judge will rightly ignore it.</details>
+# <details><summary>A: one right in 75, errors correlating at 0.7</summary>Nearly a copy. When the first is wrong,
+# this one is wrong too, most of the time: there is little for the judge to repair.</details>
+# <details><summary>B: one right in 73, errors correlating at 0.3</summary>Right. A little weaker, but it fails on
+# other texts, so where one errs the other often knows.</details>
+# <details><summary>C: one right in 51, errors correlating at 0.0</summary>Its errors are its own, but it knows next
+# to nothing: it is the coin. The judge will rightly ignore it.</details>
 #
 # **2.** Your stack scores 99 % on its out-of-fold table and 70 % on new data. What do you look for first?
 # <details><summary>A: a judge that is too simple</summary>A simple judge would score low in both places.</details>
-# <details><summary>B: too few folds</summary>Fewer folds make critics learn from fewer rows: the table would look a bit
-# too bad, not too good.</details>
-# <details><summary>C: rows that share their answer across folds, or a step fitted before the folds were cut</summary>Right.
-# The table is only honest if the critic could not know the answer. Duplicates, neighbouring days or features chosen on all rows break
-# that.</details>
+# <details><summary>B: too few folds</summary>Fewer folds make critics learn from fewer rows: the table would look a
+# bit too bad, not too good.</details>
+# <details><summary>C: rows that share their answer across folds, or a step fitted before the folds were
+# cut</summary>Right. The table is only honest if the critic could not know the answer. Duplicates, neighbouring days
+# or features chosen on all rows break that.</details>
 #
 # **3.** One critic is always wrong. What will a judge that was trained honestly do?
-# <details><summary>A: give it weight zero</summary>Zero is for the coin, which carries no information. Being wrong every time carries a lot.</details>
-# <details><summary>B: give it a negative weight</summary>Right. Reversed, it is an expert; logistic regression finds the sign
-# by itself. A plain average would suffer.</details>
+# <details><summary>A: give it weight zero</summary>Zero is for the coin, which carries no information. Being wrong
+# every time carries a lot.</details>
+# <details><summary>B: give it a negative weight</summary>Right. Reversed, it is an expert; logistic regression finds
+# the sign by itself. A plain average would suffer.</details>
 # <details><summary>C: fail to train</summary>Nothing in the fit requires opinions to be good; they only have to be
 # informative.</details>
 
 # %% [markdown]
 # ## Going further
-# We let the critics have a fixed number of labelled texts. Was that number lucky? Here the gain is measured from few labels to many. (About 9 seconds.)
+# We gave the critics a fixed number of labelled texts. Was that number lucky? Here is one critic of each view, and
+# their stack, from few labels to many. (Takes about 4 s.)
 
 # %%
 SIZES = mm.per_profile(smoke=[100, 300], quick=[300, 1000, 3000], full=[300, 1000, 3000, 6000])
@@ -1113,23 +1152,23 @@ curves = np.array([[learning_curve(size, seed) for size in SIZES] for seed in SE
 names = ["naive Bayes on words", "logistic on vectors", "stack of the two"]
 plotting.lines(
     SIZES,
-    {name: curves[:, :, i] for i, name in enumerate(names)},
+    dict(zip(names, np.moveaxis(curves, 2, 0))),
     xlabel="labelled texts",
     ylabel="right on test texts, %",
-    logx=True,
     title="Where labels are scarce, vectors carry the stack",
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: accuracy against the number of labelled texts. With few labels the vector critic is far ahead of the word critics
-# and the stack follows it. With more labels the word critics catch up, and the stack rises above both.*
+# *Figure: accuracy against the number of labelled texts. With few labels the vector critic is far ahead of naive
+# Bayes and the stack runs on its line. With more labels naive Bayes catches up, and the stack rises above both.*
 
 # %% [markdown]
-# With few labels the vectors carry the stack: knowledge from unlabelled text is worth most where labels are scarce. Where the two views
-# meet, the stack pulls ahead of both.
+# Knowledge from unlabelled text is worth most where labels are scarce: there the stack simply follows the vectors.
+# The gain over both appears where the two views have become about equally good.
 #
 # Under the profile `full` the next cell repeats the comparison on whole IMDb reviews and, if you have its folder, on
-# SST-2, whose sentences come from the same source. Long reviews make the bag of words much stronger. Does a second view still help?
+# SST-2, whose sentences come from the same site. Long reviews make the bag of words much stronger. Does a second view
+# still help?
 
 # %%
 FOLLOW_UPS = mm.per_profile(smoke=[], quick=[], full=["IMDb", "SST-2"])
@@ -1156,10 +1195,14 @@ print(f"follow-ups under this profile: {', '.join(FOLLOW_UPS) or 'none'}")
 # ## References
 # - Wolpert (1992). Stacked generalization. *Neural Networks* 5.
 # - Breiman (1996). Stacked regressions. *Machine Learning* 24.
-# - Ting and Witten (1999). Issues in stacked generalization. *Journal of Artificial Intelligence Research* 10. (Why the judge should hear
-#   probabilities, not votes.)
-# - van der Laan, Polley and Hubbard (2007). Super learner. *Statistical Applications in Genetics and Molecular Biology* 6.
+# - Ting and Witten (1999). Issues in stacked generalization. *Journal of Artificial Intelligence Research* 10. (Why
+#   the judge should hear probabilities, not votes.)
+# - van der Laan, Polley and Hubbard (2007). Super learner. *Statistical Applications in Genetics and Molecular
+#   Biology* 6.
+# - Nadeau and Bengio (2003). Inference for the generalization error. *Machine Learning* 52.
 # - Levy and Goldberg (2014). Neural word embedding as implicit matrix factorization. *NeurIPS*.
-# - Bergmeir and Benítez (2012). On the use of cross-validation for time series predictor evaluation. *Information Sciences* 191.
+# - Bergmeir and Benítez (2012). On the use of cross-validation for time series predictor evaluation. *Information
+#   Sciences* 191.
+# - Amatriain and Basilico (2012). Netflix recommendations: beyond the 5 stars. *Netflix Technology Blog*.
 # - Pang and Lee (2005). Seeing stars. *ACL*. (Rotten Tomatoes snippets.)
 # - Maas et al. (2011). Learning word vectors for sentiment analysis. *ACL*. (IMDb reviews.)

@@ -140,6 +140,11 @@ def cuts_rows(days, n_blocks, gap):
     return [(np.flatnonzero(days + gap <= days[block[0]]), block) for block in blocks[:3]]
 
 
+def one_day_short(days, n_blocks, gap):
+    blocks = np.array_split(np.unique(days), n_blocks)
+    return [(np.flatnonzero(days + gap < block[0]), _rows(days, block)) for block in blocks[1:]]
+
+
 def masks(days, n_blocks, gap):
     blocks = np.array_split(np.unique(days), n_blocks)
     return [(days + gap <= block[0], np.isin(days, block)) for block in blocks[1:]]
@@ -182,6 +187,7 @@ WRONG = {
         (only_the_block_before, "whole past"),
         (gap_cut_from_the_block, "taken from the past"),
         (cuts_rows, "cut the days, not the rows"),
+        (one_day_short, "it may be learned from"),
         (masks, "True and False"),
         (asks_about_the_first_block_too, "only the first block"),
     ],
