@@ -22,6 +22,11 @@ def half_the_pairs(predictions, target):
     return (table.sum() - np.trace(table)) / (count * (count - 1) / 2)
 
 
+def divided_by_m_squared(predictions, target):
+    table = _errors_table(predictions, target)
+    return (table.sum() - np.trace(table)) / len(table) ** 2
+
+
 def not_averaged_over_rows(predictions, target):
     errors = predictions - target
     table = errors @ errors.T
@@ -79,6 +84,22 @@ def slices_as_they_are(joint):
     return sum(_information(p) for p in joint)
 
 
+def eye_alone(joint):
+    return _information(joint.sum(axis=1))
+
+
+def eye_with_ear(joint):
+    return _information(joint.sum(axis=2))
+
+
+def wrong_pair_taken_away(joint):
+    return both_together(joint) - eye_with_ear(joint)
+
+
+def no_zero_guard(joint):
+    return sum(p.sum() * _information(p / p.sum()) for p in joint)
+
+
 def empty_slice(joint):
     weights = joint.sum(axis=(1, 2))
     slices = joint / np.maximum(weights, 1e-300)[:, None, None]
@@ -114,35 +135,6 @@ def average_redundancy(eye, ear, both):
     return redundant, eye - redundant, ear - redundant, both - eye - ear + redundant
 
 
-def indexed_plus(eye, ear, answer):
-    table = np.zeros((2, 2, 2))
-    table[eye, ear, answer] += 1
-    return table / len(eye)
-
-
-def _counts(*rows):
-    table = np.zeros((2, 2, 2))
-    np.add.at(table, rows, 1)
-    return table
-
-
-def counts(eye, ear, answer):
-    return _counts(eye, ear, answer)
-
-
-def answer_first(eye, ear, answer):
-    return _counts(answer, eye, ear) / len(eye)
-
-
-def ear_first(eye, ear, answer):
-    return _counts(ear, eye, answer) / len(eye)
-
-
-def share_of_each_answer(eye, ear, answer):
-    table = _counts(eye, ear, answer)
-    return table / table.sum(axis=(0, 1))
-
-
 def number_by_number(eye, ear):
     return eye * ear
 
@@ -172,6 +164,7 @@ WRONG = {
         (with_the_diagonal, "error of the whole ensemble"),
         (own_errors, "this is v"),
         (half_the_pairs, "stands in the table twice"),
+        (divided_by_m_squared, "divide by M (M - 1), not M²"),
         (not_averaged_over_rows, "you summed over the rows"),
         (without_target, "subtract the target first"),
         (correlation, "this is a correlation"),
@@ -186,7 +179,11 @@ WRONG = {
         (plain_sum, "you summed the slices"),
         (both_together, "what both tell together"),
         (slices_as_they_are, "make each slice add up to one"),
-        (empty_slice, "0 by 0"),
+        (eye_alone, "what the eye tells alone"),
+        (eye_with_ear, "this compares eye and ear"),
+        (wrong_pair_taken_away, "tell about each other (axis 2 summed out)"),
+        (no_zero_guard, "0 / 0"),
+        (empty_slice, "is not a number when"),
     ],
     "3.3": [
         (larger, "smaller of the two"),
@@ -197,13 +194,6 @@ WRONG = {
         (average_redundancy, "the redundancy should be 0.5"),
     ],
     "3.4": [
-        (indexed_plus, "counted once only"),
-        (counts, "divide by the number of rows"),
-        (answer_first, "last axis"),
-        (ear_first, "first axis"),
-        (share_of_each_answer, "not the part of each answer"),
-    ],
-    "3.5": [
         (number_by_number, "number by number"),
         (side_by_side, "side by side"),
         (across_rows, "across rows"),
