@@ -548,11 +548,14 @@ mm.claim("01.2", "on exchangeable rows out-of-bag R² tracks held-out R²", out_
 
 # %% [markdown]
 # ## How many trees, how deep?
-# One forest for each depth, and three errors as trees are added: out of bag, on held-out shuffled rows, and on the later
-# validation years. This takes about 5 s.
+# Trees of several depths, bagged (every question sees all features) and as a forest (it sees a third), and three errors as
+# trees are added: out of bag, on held-out shuffled rows, and on the later validation years. This takes about 5 s.
 
 
 # %%
+import itertools
+
+
 def running_error(forest, X, y, weights=1):
     """Error of the average of the first 1, 2, ... trees; `weights` (trees, rows) says which trees may judge a row."""
     each = np.array([tree.predict(X) for tree in forest.estimators_])
@@ -563,47 +566,49 @@ def running_error(forest, X, y, weights=1):
 
 order = np.random.default_rng(0).permutation(len(y_apart))
 inside, held_out, curves = order[:ROWS], order[ROWS : 3 * ROWS], {}
-for name, depth in depths.items():
-    forest = ensembles.RandomForestRegressor(TREES, max_features=1 / 3, max_depth=depth, random_state=0)
-    forest.fit(X_apart[inside], y_apart[inside])
-    missed = np.array([~np.isin(np.arange(len(inside)), rows) for rows in forest.estimators_samples_])
-    curves[name] = {
-        "out of bag": running_error(forest, X_apart[inside], y_apart[inside], missed),
-        "held-out rows, shuffled": running_error(forest, X_apart[held_out], y_apart[held_out]),
-        "later years": running_error(forest, X_valid, y_valid),
+shares = {"all (bagging)": 1.0, "a third (forest)": 1 / 3}
+for seen, depth in itertools.product(shares, depths):
+    trees = ensembles.RandomForestRegressor(TREES, max_features=shares[seen], max_depth=depths[depth], random_state=0)
+    trees.fit(X_apart[inside], y_apart[inside])
+    missed = np.array([~np.isin(np.arange(len(inside)), rows) for rows in trees.estimators_samples_])
+    curves[seen, depth] = {
+        "out of bag": running_error(trees, X_apart[inside], y_apart[inside], missed),
+        "held-out rows, shuffled": running_error(trees, X_apart[held_out], y_apart[held_out]),
+        "later years": running_error(trees, X_valid, y_valid),
     }
 
 # %% [markdown]
-# Move the sliders. **At which depth do more trees help most, and at which hardly at all? Which curve does out of bag
-# follow, and which not?**
+# Move the controls. **With all features: at which depth do more trees help most, and at which hardly at all? Whom does it harm
+# to see only a third of the features? Which curve does out of bag follow, and which not?**
 
 
 # %%
-def draw(depth, trees):
+def draw(depth, features_seen, trees):
     figure, axes = plt.subplots(figsize=(7.2, 4))
-    for color, (name, curve) in zip(plotting.COLORS, curves[depth].items(), strict=False):
+    for color, (name, curve) in zip(plotting.COLORS, curves[features_seen, depth].items(), strict=False):
         axes.plot(np.arange(1, TREES + 1), curve, color=color, label=f"{name}: {curve[trees - 1]:.3f}")
         axes.plot(trees, curve[trees - 1], "o", color=color)
     axes.axvline(trees, color="#999999", linewidth=1)
     axes.set(xlabel="number of trees", ylabel="error", ylim=(0.3, 0.6))
-    axes.set_title(f"depth: {depth}, trees: {trees}")
+    axes.set_title(f"depth: {depth}, features seen: {features_seen}, trees: {trees}")
     axes.legend()
     return figure
 
 
-_ = widgets.explore(draw, depth=list(depths)[::-1], trees=(1, TREES, 1))
+_ = widgets.explore(draw, depth=list(depths)[::-1], features_seen=list(shares), trees=(1, TREES, 1))
 
 # %% [markdown] tags=["alt"]
 # *Figure: three curves of error against the number of trees, for one depth. Out of bag and held-out shuffled rows fall
-# together and end close to each other. The curve of the later years has its own level. For deep trees all fall steeply, for
-# stumps they are nearly flat from the start.*
+# together and end close to each other. The curve of the later years has its own level. For deep trees all fall steeply; for
+# bagged stumps they are nearly flat from the start.*
 
 # %% [markdown]
-# Deep trees gain most, stumps next to nothing: they had bias, and averaging keeps bias. No curve turns up again on the
-# right: more trees never overfit, they only cost time. And out of bag follows the shuffled rows, not the later years. How
-# far apart can those two be?
+# Deep trees gain most, bagged stumps next to nothing: they had bias, and averaging keeps bias. In the end the deep trees are
+# nearly as good as trees of the best depth, and nobody had to find that depth. Seeing a third of the features harms stumps;
+# for deep trees one draw of rows cannot tell, so we come back to it. No curve turns up on the right: more trees do not
+# overfit. And out of bag goes with the shuffled rows, not with the later years. How far apart can those two be?
 #
-# (With few trees the out-of-bag curve lags behind. A row is judged only by the third of the trees that missed it.)
+# (With few trees the out-of-bag curve lags behind: only the third of the trees that missed a row may judge it.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The trap: windows that overlap
