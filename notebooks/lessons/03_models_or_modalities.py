@@ -6,7 +6,8 @@
 # ![Three ways to answer whether the sum of a written and a spoken digit is odd: many models of the picture, many models of the sound, or one joint model that gets both](flow: written digit -> five eye models -> average or stack; written digit -> joint model -> one joint answer; spoken digit -> joint model; spoken digit -> five ear models -> average or stack; average or stack -> is the sum odd?; one joint answer -> is the sum odd?)
 #
 # In lessons 1 and 2 you combined models that all looked at the same thing. Now you could also plug in a microphone. At the
-# end you can tell which will pay, another model or another sense, by measuring, before you train anything big.
+# end you can tell which will pay, another model or another sense, by measuring, before you train anything big. (The next
+# cell loads the libraries, which takes about 15 s.)
 
 # %% tags=["setup"]
 import mmcourse as mm
