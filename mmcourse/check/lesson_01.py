@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmcourse.check.engine import close, exercise, require
+from mmcourse.check.engine import Mistake, close, exercise, require
 
 
 def _explain(answer, expected, mistakes, otherwise, tol=1e-8):
@@ -122,6 +122,9 @@ def ex1_4(time_split):
         require(part.shape == day.shape, f"{name} has shape {part.shape}; it needs one entry a row: {day.shape}")
         require(part.dtype == bool, f"{name} is of type {part.dtype}; return True or False for each row")
     require(not (train & test).any(), "some rows are in both parts")
+    place = np.arange(len(day))
+    by_place = np.array_equal(train, place + ahead <= border) or np.array_equal(test, place >= border)
+    require(not by_place, "row i is not day i: compare day[i], not the row number i, with the border")
     last = day[train].max(initial=-1)
     require(
         last + ahead <= border,
@@ -150,6 +153,12 @@ class _Linear:
     def predict(self, X):
         return np.asarray(X) @ self.weights
 
+    def fit(self, *_):
+        raise Mistake("you tried to train the model again; use it as it is and only forecast with it")
+
+    def get_params(self, deep=True):  # what `clone` asks for
+        raise Mistake("a clone has forgotten all it learned; take the model as it is and only forecast with it")
+
 
 @exercise("1.5")
 def ex1_5(permutation_importance):
@@ -177,6 +186,10 @@ def ex1_5(permutation_importance):
     require(
         not np.allclose(answer, everything, rtol=0.15),
         "every column gets the same: shuffle one column at a time, not whole rows",
+    )
+    require(
+        not np.allclose(answer, expected / 2, rtol=0.1, atol=0.1),
+        "this is what a constant column costs; shuffle the column, so that its values stay and only their order goes",
     )
     rmse = np.sqrt(base + expected) - np.sqrt(base)
     require(

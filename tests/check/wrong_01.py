@@ -117,6 +117,11 @@ def row_numbers(day, border, ahead):
     return np.flatnonzero(day + ahead <= border), np.flatnonzero(day >= border)
 
 
+def day_by_place(day, border, ahead):
+    place = np.arange(len(day))
+    return place + ahead <= border, place >= border
+
+
 def _mse(model, X, y):
     return np.mean((y - model.predict(X)) ** 2)
 
@@ -158,6 +163,26 @@ def root_of_it(model, X, y, rng):
     return _one_column(model, X, y, rng, lambda *a: _mse(*a) ** 0.5) - _mse(model, X, y) ** 0.5
 
 
+def retrained(model, X, y, rng):
+    def score(model, X, y):
+        return _mse(clone(model).fit(X, y), X, y)
+
+    return _one_column(model, X, y, rng, score) - _mse(model, X, y)
+
+
+def fitted_in_place(model, X, y, rng):
+    return _one_column(model, X, y, rng, lambda m, X, y: _mse(m.fit(X, y), X, y)) - _mse(model, X, y)
+
+
+def column_of_means(model, X, y, rng):
+    found = []
+    for j in range(X.shape[1]):
+        other = X.copy()
+        other[:, j] = other[:, j].mean()
+        found.append(_mse(model, other, y) - _mse(model, X, y))
+    return np.array(found)
+
+
 def shuffled_copy_forgotten(model, X, y, rng):
     return np.array([_mse(model, X, y) - _mse(model, X, y) for _ in range(X.shape[1])])
 
@@ -194,6 +219,7 @@ WRONG = {
         (gap_on_both_sides, "no second gap"),
         (test_a_day_late, "row of day 60 has its whole answer after day 60"),
         (row_numbers, "one entry a row"),
+        (day_by_place, "row i is not day i"),
     ],
     "1.5": [
         (in_place, "X came back changed"),
@@ -203,5 +229,8 @@ WRONG = {
         (no_base, "subtract the error"),
         (root_of_it, "rise of the root"),
         (shuffled_copy_forgotten, "nothing got worse"),
+        (retrained, "a clone has forgotten"),
+        (fitted_in_place, "use it as it is"),
+        (column_of_means, "a constant column"),
     ],
 }
