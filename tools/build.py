@@ -62,8 +62,11 @@ def modules(lesson):
         found[path] = hashlib.sha256(path.read_bytes()).hexdigest()
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         if name != "mmcourse":  # its lazy table names everything
-            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")), package)
-            waiting.append(package)
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            waiting += [package, *_imports(tree, package)]
+            if path.name == "__init__.py":  # a lazy table of its own
+                strings = (part.value for part in ast.walk(tree) if isinstance(part, ast.Constant))
+                waiting += [f"{name}.{text}" for text in strings if str(text).isidentifier()]
     return {path.relative_to(ROOT).as_posix(): found[path] for path in sorted(found)}
 
 

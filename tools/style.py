@@ -240,7 +240,7 @@ def solved_faults(name, notebook, written_bytes):
             faults.append(f"cell {i + 1}: the lesson's own solution is not correct: {texts.strip()!r}")
         cpu = cell.metadata.get("mmcourse", {}).get("cpu_seconds", 0)
         before = next((c.source for c in reversed(cells[:i]) if c.cell_type == "markdown"), "")
-        if cpu > 10 and not SECONDS.search(before):
+        if cpu > 10 and "setup" not in tags(cell) and not SECONDS.search(before):
             faults.append(f"cell {i + 1} takes {cpu:.0f} CPU seconds; say so just before it ('about {cpu:.0f} s')")
     if "claim " not in printed:
         faults.append("prints no claim")

@@ -94,8 +94,13 @@ def test_changed_package_module_is_red(built, tmp_path, monkeypatch):
 def test_stamp_names_what_a_lesson_runs(built):
     found = build.modules(built)
     assert {"mmcourse/check/engine.py", "mmcourse/check/claims.py", "mmcourse/session.py"} <= set(found)
-    assert "mmcourse/ensembles.py" not in found
+    assert "mmcourse/ensembles/bagging.py" not in found
     assert "mmcourse/check/lesson_02.py" not in found
+
+
+def test_stamp_follows_a_lazy_table(write, sample):
+    lesson = write(sample.replace("errors = [", "from mmcourse.representation import CCA\nerrors = ["))
+    assert "mmcourse/representation/cca.py" in build.modules(lesson)
 
 
 def test_orphan_is_red(tmp_path, monkeypatch):
