@@ -30,9 +30,10 @@ print(f"{prices.shape[1]} stocks, {len(prices)} days, {prices.index[0]:%Y} to {p
 returns.iloc[:3, :6].round(4)
 
 # %% [markdown]
-# One stock as a picture, the price above and its returns below:
+# One stock as a picture, the price above and its returns below. (Code that only draws or keeps score is folded in this
+# lesson; you need not read it.)
 
-# %%
+# %% tags=["further"]
 import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, NullLocator
 
@@ -194,7 +195,7 @@ print(f"their errors are {error(y_valid, pair[0]):.3f} and {error(y_valid, pair[
 # %% [markdown]
 # Few. And both trees do worse than the rule of thumb. To see what happens, give the trees one feature only.
 
-# %%
+# %% tags=["further"]
 line = np.linspace(-5, -2.8, 500)[:, None]
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
 for axes, depth in zip(panels, (2, None), strict=True):
@@ -209,9 +210,9 @@ panels[0].set_ylabel("log volatility, next 20 days")
 _ = panels[0].legend(loc="upper left")
 
 # %% [markdown] tags=["alt"]
-# *Figure: two clouds of training rows in two colours, one a training set, with the trees grown on each. Left, trees with two questions: two coarse staircases
-# that nearly lie on each other. Right, trees of full depth: two jagged lines that jump up and down with single rows and
-# cross each other everywhere.*
+# *Figure: two clouds of training rows in two colours, one a training set, with the trees grown on each. Left, trees
+# with two questions: two coarse staircases close to each other. Right, trees of full depth: two jagged lines that jump
+# up and down with single rows and cross each other everywhere.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Bias and variance, measured
@@ -270,9 +271,9 @@ stacked(parts, "One tree: stiff or nervous", "most questions in a row")
 # and then stays level; the upper part, variance, grows with depth until it is as tall as the rest.*
 
 # %% [markdown]
-# Read the bars from left to right. More questions remove bias. What then remains below no depth removes: noise, and whatever
-# differs between the training years and the later ones. All that deep trees add is variance. The usual advice is to
-# cut the tree back. Leo Breiman had another idea: keep the deep trees and **average the variance away**.
+# Read the bars from left to right. More questions remove bias. What then remains below no depth removes: noise, and
+# whatever differs between the training years and the later ones. All that deep trees add is variance. The usual advice
+# is to cut the tree back. Leo Breiman had another idea: keep the deep trees and **average the variance away**.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## New training sets out of one: the bootstrap
@@ -288,7 +289,7 @@ print(f"    limit: 1/e = {np.exp(-1):.3f}")
 # %% [markdown]
 # Here are twelve rows and six samples of them, as the package draws them. Every sample adds up to twelve.
 
-# %%
+# %% tags=["further"]
 twelve = ensembles.BaggingRegressor(DecisionTreeRegressor(), 6, random_state=0).fit(X[:12], y[:12])
 times = np.array([np.bincount(rows, minlength=12) for rows in twelve.estimators_samples_])
 names = [f"sample {i}" for i in range(1, 7)]
@@ -298,8 +299,8 @@ figure.axes[-1].set_yticks(range(times.max() + 1))
 figure
 
 # %% [markdown] tags=["alt"]
-# *Figure: a grid of six samples and twelve rows; each cell says how often the sample drew the row. About a third of the cells
-# hold a zero: there the row is out of bag. The others hold one, two or more.*
+# *Figure: a grid of six samples and twelve rows; each cell says how often the sample drew the row. About a third of the
+# cells hold a zero: there the row is out of bag. The others hold one, two or more.*
 
 # %% [markdown]
 # ### Exercise 1.1 ●○○ 5 min
@@ -388,9 +389,9 @@ for label, depth in {"stump": 1, "deep": None}.items():
 stacked({name: bias_and_variance(each) for name, each in measured.items()}, "Averaging melts variance and leaves bias")
 
 # %% [markdown] tags=["alt"]
-# *Figure: stacked bars. For stumps, bias and noise are tall whether bagged or not, and taller still in the forest; the little
-# variance shrinks. For deep trees, bias and noise are lower and the same for all three, while the tall variance of the single tree shrinks to
-# a thin slice when bagged and a thinner one in the forest.*
+# *Figure: stacked bars. For stumps, bias and noise are tall whether bagged or not, and taller still in the forest; the
+# little variance shrinks. For deep trees, bias and noise are lower and the same for all three, while the tall variance
+# of the single tree shrinks to a thin slice when bagged and a thinner one in the forest.*
 
 # %% [markdown]
 # This is half of the answer to the question on top. Averaging cannot repair what all trees get wrong alike (bias); it
@@ -411,8 +412,8 @@ mm.claim("01.1", "bagging takes away at least half of the variance of a deep tre
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Why not all of the variance?
-# If the trees were independent, averaging $B$ of them would divide the variance by $B$. They are not: they grew from the same
-# 300 rows. If two trees have correlation $\rho$ and each has variance $\sigma^2$, the average has
+# If the trees were independent, averaging $B$ of them would divide the variance by $B$. They are not: they grew from
+# the same 300 rows. If two trees have correlation $\rho$ and each has variance $\sigma^2$, the average has
 #
 # $$\rho\,\sigma^2 + \frac{1 - \rho}{B}\,\sigma^2$$
 #
@@ -432,11 +433,11 @@ print(f"last 60 days, same rows  {error(y_valid[few], X_valid[few, 2]):.3f}")
 assert abs(error(mean, package.predict(X_valid[few]))) < 0.2
 
 # %% [markdown]
-# Your forest and the package's draw different random numbers, so they agree only roughly. With 300 rows neither beats the
-# rule of thumb yet. Now measure $\rho$ and $\sigma^2$ from the trees we kept. They fix the formula's curve at its two ends; the
-# test is whether the points between lie on it.
+# Your forest and the package's draw different random numbers, so they agree only roughly. With 300 rows neither beats
+# the rule of thumb yet. Now measure $\rho$ and $\sigma^2$ from the trees we kept. They fix the formula's curve at its
+# two ends; the test is whether the points between lie on it.
 
-# %%
+# %% tags=["further"]
 figure, axes = plt.subplots(figsize=(7.2, 4))
 for color, name in zip(plotting.COLORS, ("bagged", "forest"), strict=False):
     count = np.arange(1, size + 1)
@@ -452,8 +453,8 @@ _ = axes.legend()
 
 # %% [markdown] tags=["alt"]
 # *Figure: variance of the average against the number of trees. Measured points of bagging and forest lie on or close to
-# the curves of the formula; both fall steeply over the first ten trees and then flatten onto their floors. The forest's floor is lower,
-# because its trees are less correlated.*
+# the curves of the formula; both fall steeply over the first ten trees and then flatten onto their floors. The forest's
+# floor is lower, because its trees are less correlated.*
 
 # %% [markdown]
 # The dotted lines are the floors. The forest's trees are each a little worse, for they often may not look at the best
@@ -484,9 +485,9 @@ print(f"R² on the rows it learned from: {forest.score(X_small, y_small):.2f}; o
 # `forest.oob_prediction_`.
 # <details><summary>Hint: the idea</summary>Keep two arrays, one entry a row: the sum of honest forecasts and their number.
 # Go through the trees and add to the rows that the tree missed.</details>
-# <details><summary>Hint: pseudocode</summary>total and count: zeros, one a row; for each tree and its rows: a boolean array,
-# all True, then False at its rows; add the tree's forecasts for the rows still True to total, and 1 to count there; in the
-# end make count NaN where it is 0, and divide</details>
+# <details><summary>Hint: pseudocode</summary>total and count: zeros, one a row; for each tree and its rows: a boolean
+# array, all True, then False at its rows; add the tree's forecasts for the rows still True to total, and 1 to count
+# there; in the end make count NaN where it is 0, and divide</details>
 
 
 # %% tags=["exercise"]
@@ -509,9 +510,9 @@ def oob_predict(trees, samples, X):
 check.ex1_3(oob_predict)
 
 # %% [markdown]
-# Can it be trusted? Take rows 20 days apart, so that no two answers of a stock share a day (the 60 known days still overlap).
-# Shuffle them, train on some and hold out the others. Shuffled rows are **exchangeable**: any of them could as well have been
-# on the other side. Then the out-of-bag score should be the held-out score.
+# Can it be trusted? Take rows 20 days apart, so that no two answers of a stock share a day (the 60 known days still
+# overlap). Shuffle them, train on some and hold out the others. Shuffled rows are **exchangeable**: any of them could
+# as well have been on the other side. Then the out-of-bag score should be the held-out score.
 
 # %%
 SEEDS = range(mm.per_profile(smoke=5, quick=8, full=20))
@@ -540,7 +541,7 @@ mm.claim("01.2", "on exchangeable rows out-of-bag R² tracks held-out R²", out_
 # trees are added: out of bag, on held-out shuffled rows, and on the later validation years. This takes about 5 s.
 
 
-# %%
+# %% tags=["further"]
 import itertools
 
 
@@ -566,11 +567,11 @@ for seen, depth in itertools.product(shares, depths):
     }
 
 # %% [markdown]
-# Move the controls. **With all features: at which depth do more trees help most, and at which hardly at all? Whom does it harm
-# to see only a third of the features? Which curve does out of bag follow, and which not?**
+# Move the controls. **With all features: at which depth do more trees help most, and at which hardly at all? Whom does
+# it harm to see only a third of the features? Which curve does out of bag follow, and which not?**
 
 
-# %%
+# %% tags=["further"]
 def draw(depth, features_seen, trees):
     figure, axes = plt.subplots(figsize=(7.2, 4))
     for color, (name, curve) in zip(plotting.COLORS, curves[features_seen, depth].items(), strict=False):
@@ -591,10 +592,11 @@ _ = widgets.explore(draw, depth=list(depths)[::-1], features_seen=list(shares), 
 # bagged stumps they are nearly flat from the start.*
 
 # %% [markdown]
-# How deep? Deep trees gain most, bagged stumps next to nothing: they had bias, and averaging keeps bias. From four questions on
-# the curves end nearly level: in an average, depth hardly needs tuning. Seeing a third of the features harms stumps;
-# for deep trees one draw of rows cannot tell, so we come back to it. How many? No curve turns up on the right: more trees
-# do not overfit. And out of bag goes with the shuffled rows, not with the later years. How far apart can those two be?
+# How deep? Deep trees gain most, bagged stumps next to nothing: they had bias, and averaging keeps bias. From four
+# questions on the curves end nearly level: in an average, depth hardly needs tuning. Seeing a third of the features
+# harms stumps; for deep trees one draw of rows cannot tell, so we come back to it. How many? No curve turns up on the
+# right: more trees do not overfit. And out of bag goes with the shuffled rows, not with the later years. How far apart
+# can those two be?
 #
 # (With few trees the out-of-bag curve lags behind: only the third of the trees that missed a row may judge it.)
 
@@ -629,13 +631,13 @@ print(f"{picked[0]}: {border - 20} rows, out-of-bag R² {forest.oob_score_:.2f}"
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** That is a proud score. What R² will this kind of forest reach on the future, the last third of the
-# years? The same, about half of it, or none? (The next cell takes about 10 s. It asks 20 stocks, judges the forest in four
-# ways, one of them with every 20th row only, and sets the rule of thumb beside it.)
+# years? The same, about half of it, or none? (The next cell takes about 10 s. It asks several stocks, judges the forest
+# in four ways, one of them with every 20th row only, and sets the rule of thumb beside it.)
 
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For the instructor: let people defend their number before you run the cell. Someone will say "the same, that is what out of
-# bag is for". That is the moment this lesson is built around.
+# For the instructor: let people defend their number before you run the cell. Someone will say "the same, that is what
+# out of bag is for". That is the moment this lesson is built around.
 
 
 # %%
@@ -651,7 +653,7 @@ def scores_of(series, seed):
         "out of bag, daily rows": daily.oob_score_,
         "shuffled hold-out, daily rows": shuffled.score(X[hidden], y[hidden]),
         "out of bag, every 20th row": thinned.oob_score_,
-        "the future": daily.score(X[future], y[future]),
+        "forest on the future": daily.score(X[future], y[future]),
         "rule of thumb on the future": r2_score(y[future], X[future, 2]),
         "calmer": y[past].mean() - y[future].mean(),
     }
@@ -663,14 +665,14 @@ calmer = scores.pop("calmer")
 plotting.bars(scores, ylabel="R²", title=f"One kind of forest, judged four ways, {len(picked)} stocks")
 
 # %% [markdown] tags=["alt"]
-# *Figure: five bars of R squared with intervals over stocks. Out of bag and the shuffled hold-out, both with daily rows, are
-# high and nearly equal. Out of bag with every twentieth row is less than half of that. The forest on the future is around zero,
-# with a wide interval; the rule of thumb on the same future is clearly above it.*
+# *Figure: five bars of R squared with intervals over stocks. Out of bag and the shuffled hold-out, both with daily
+# rows, are high and nearly equal. Out of bag with every twentieth row is less than half of that. The forest on the
+# future is around zero, with a wide interval; the rule of thumb on the same future reaches clearly more.*
 
 # %% [markdown]
-# None. What happened? The answers of neighbouring rows share 19 of their 20 days. A row that is out of bag has its twins in
-# the bag, and the forest recites the twin. The shuffled hold-out falls for the same trick. With rows 20 days apart, far fewer
-# of course, there are no such twins, and the proud score melts.
+# None. What happened? The answers of neighbouring rows share 19 of their 20 days. A row that is out of bag has its
+# twins in the bag, and the forest recites the twin. The shuffled hold-out falls for the same trick. With rows 20 days
+# apart, far fewer of course, there are no such twins, and the proud score melts.
 #
 # Mind that out of bag kept its promise: it equals the shuffled hold-out. But the future is not exchangeable with the past,
 # and the future is what we want to forecast.
@@ -679,21 +681,22 @@ plotting.bars(scores, ylabel="R²", title=f"One kind of forest, judged four ways
 print(f"typical month, mean over stocks: the past was {np.exp(calmer.mean()):.2f} times as wild as the future")
 
 # %% [markdown]
-# So the level moved. And the future *can* be forecast: look at the lowest bar. The rule of thumb, which learned nothing,
+# So the level moved. And the future *can* be forecast: look at the last bar. The rule of thumb, which learned nothing,
 # follows the level, while deep trees that know one stock recite its old windows. (Trained on all stocks together the forest
 # does better, as the last section will show.)
 
 # %%
-gap = scores["out of bag, daily rows"] - scores["the future"]
+gap = scores["out of bag, daily rows"] - scores["forest on the future"]
 mm.claim("01.3", "with answers that overlap, out-of-bag R² exceeds R² on the future", gap, margin=0.3)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Split by time, and leave a gap
-# The cure is to judge as you will forecast: train on the past, test on the future. One thing is easily missed. A row of day
-# $d$ knows the days up to $d$, and its answer is made of the days $d+1$ to $d+20$. If the past ends with day $b$, a row with
-# $b - 20 < d < b$ has an answer that reaches into the future. It may be used on neither side: that is the **gap**.
+# The cure is to judge as you will forecast: train on the past, test on the future. One thing is easily missed. A row of
+# day $d$ knows the days up to $d$, and its answer is made of the days $d+1$ to $d+20$. If the past ends with day $b$, a
+# row with $b - 20 < d < b$ has an answer that reaches into the future. It may be used on neither side: that is the
+# **gap**.
 
-# %%
+# %% tags=["further"]
 figure, axes = plt.subplots(figsize=(8, 3.2))
 COLORS = plotting.COLORS
 for row, d in enumerate(range(66, 135, 6)):
@@ -708,15 +711,16 @@ axes.grid(False)
 _ = axes.legend(loc="upper right")
 
 # %% [markdown] tags=["alt"]
-# *Figure: each row is a bar over time, known days in blue followed by the days of its answer in orange. A dashed line marks the border between
-# past and future. Rows whose answers end before the border are for training, rows that know all days up to the border are
-# for testing, and the few whose answers cross it are grey: used for nothing.*
+# *Figure: each row is a bar over time, known days in blue followed by the days of its answer in orange. A dashed line
+# marks the border between past and future. Rows whose answers end before the border are for training, rows that know
+# all days up to the border are for testing, and the few whose answers cross it are grey: used for nothing.*
 
 # %% [markdown]
 # ### Exercise 1.4 ●●○ 10 min
-# Write the split. `day[i]` is the last day row `i` knows (days need not start at 0 or be in order); its answer covers the `ahead` days after that. `border` is the last
-# day of the past. Return two boolean arrays: the rows to train on (answer known by the end of day `border`) and the rows to
-# test on (all days of the answer after `border`). With days 0 to 99, border 60, ahead 20: 41 train, 40 test, 19 neither.
+# Write the split. `day[i]` is the last day row `i` knows (days need not start at 0 or be in order); its answer covers
+# the `ahead` days after that. `border` is the last day of the past. Return two boolean arrays: the rows to train on
+# (answer known by the end of day `border`) and the rows to test on (all days of the answer after `border`). With days 0
+# to 99, border 60, ahead 20: 41 train, 40 test, 19 neither.
 # <details><summary>Hint: the idea</summary>For each row there are two moments that matter: the last day it knows, and the
 # last day of its answer. Compare each with the border.</details>
 # <details><summary>Hint: pseudocode</summary>train where day + ahead is at most border; test where day is at least border
@@ -735,10 +739,10 @@ def time_split(day, border, ahead):
 check.ex1_4(time_split)
 
 # %% [markdown]
-# **Whatever is fitted, is fitted on the past.** A *scaler* that brings all features to one range is fitted too. Some published
-# price models scale the whole history to the range 0 to 1 and split afterwards (Kapoor and Narayanan 2023 collect such
-# leaks); *Going further* shows how much that tells about the future. Fit the scaler on training rows only. Trees need none:
-# "is it at most $c$?" splits the rows alike on any scale.
+# **Whatever is fitted, is fitted on the past.** A *scaler* that brings all features to one range is fitted too. Some
+# published price models scale the whole history to the range 0 to 1 and split afterwards (Kapoor and Narayanan 2023
+# collect such leaks); *Going further* shows how much that tells about the future. Fit the scaler on training rows only.
+# Trees need none: "is it at most $c$?" splits the rows alike on any scale.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Which features matter?
@@ -775,9 +779,9 @@ check.ex1_5(permutation_importance)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The 0.99 illusion
-# You will meet articles that forecast share *prices* with an $R^2$ of 0.99 or more. Let us do that: from the last five prices
-# to the next one, with a forest, on shuffled rows as many of them do. Beside it the naive forecast: tomorrow's price is
-# today's.
+# You will meet articles that forecast share *prices* with an $R^2$ of 0.99 or more. Let us do that: from the last five
+# prices to the next one, with a forest, on shuffled rows as many of them do. Beside it the naive forecast: tomorrow's
+# price is today's.
 
 
 # %%
@@ -799,8 +803,8 @@ print(f"forest:      R² {r2_score(y_price[hidden], forest.predict(X_price[hidde
 print(f"last price:  R² {r2_score(y_price[hidden], X_price[hidden, -1]):.4f}")
 
 # %% [markdown]
-# The forest's score is splendid, and the score of doing nothing is better. $R^2$ asks "is this better than the *average price
-# of all the years*?" For something that wanders as far as a price, that is a very low bar. Now honestly in time:
+# The forest's score is splendid, and the score of doing nothing is better. $R^2$ asks "is this better than the *average
+# price of all the years*?" For something that wanders as far as a price, that is a very low bar. Now honestly in time:
 
 # %%
 border = 3 * len(y_price) // 4
@@ -852,17 +856,17 @@ print(f"{picked[0]}, weights of the last five prices, newest last:", weights.rou
 
 
 # %% [markdown]
-# Look at the weights: the linear model has learned to repeat the last price. So whenever you see a forecast of prices, ask for the naive
-# forecast beside it, and look at *returns* instead, where repeating earns nothing.
+# Look at the weights: the linear model has learned to repeat the last price. So whenever you see a forecast of prices,
+# ask for the naive forecast beside it, and look at *returns* instead, where repeating earns nothing.
 #
 # What can be forecast, then? What we began with: not where a share will go, but how much it will shake.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Open the envelope
-# Everything is decided, so the test years may be opened, once. In the ring: the rule of thumb, a linear model (**ridge**: least
-# squares that keeps its weights small), one tree, bagging, the forest, and a rival: **gradient boosting**, which grows small trees one after the other, each on what
-# the ones before got wrong. And the average of forest and boosting. Each model is trained several times, on different
-# training rows. This takes about 15 s.
+# Everything is decided, so the test years may be opened, once. In the ring: the rule of thumb, a linear model
+# (**ridge**: least squares that keeps its weights small), one tree, bagging, the forest, and a rival: **gradient
+# boosting**, which grows small trees one after the other, each on what the ones before got wrong. And the average of
+# forest and boosting. Each model is trained several times, on different training rows. This takes about 15 s.
 
 # %%
 from sklearn.ensemble import GradientBoostingRegressor
@@ -904,13 +908,13 @@ for name, each in zip(order, found, strict=True):
     print(f"{name:18s}{each}")
 
 # %% [markdown] tags=["alt"]
-# *Figure: errors on the test years as dots with intervals over training draws, and a dashed line for the rule of thumb. The single
-# tree stands far to the right of the line, everything else to the left of it. Forest, ridge and the average of forest and boosting are lowest and
-# close together.*
+# *Figure: errors on the test years as dots with intervals over training draws, and a dashed line for the rule of thumb.
+# The single tree stands far to the right of the line, everything else to the left of it. Forest, ridge and the average
+# of forest and boosting are lowest and close together.*
 
 # %% [markdown]
-# One tree loses to the rule of thumb; a hundred of the very same trees come out ahead. The claims, each paired: the same training
-# rows for both sides.
+# One tree loses to the rule of thumb; a hundred of the very same trees come out ahead. The claims, each paired: the
+# same training rows for both sides.
 
 # %%
 mm.claim("01.7", "bagged trees have a smaller test error than one tree", errors["one tree"] - errors["bagging"])
@@ -924,14 +928,15 @@ print(f"error of ridge minus error of the forest: {metrics.interval(errors['ridg
 
 
 # %% [markdown]
-# Read them soberly. The forest's edge over bagging is real but small. Averaging forest and boosting improves on boosting and
-# leaves the forest where it was: two models that saw the same rows and the same features err alike, and there is little left
-# to cancel (lesson 3 makes a science of that). And ridge, a straight line, all but ties with the forest.
+# Read them soberly. The forest's edge over bagging is real but small. Averaging forest and boosting improves on
+# boosting and leaves the forest where it was: two models that saw the same rows and the same features err alike, and
+# there is little left to cancel (lesson 3 makes a science of that). And ridge, a straight line, all but ties with the
+# forest.
 #
 # The intervals so far come from different training rows. But the test years themselves are one draw of history. So look at
 # them year by year.
 
-# %%
+# %% tags=["further"]
 year = prices.index[splits.test.groups].year.to_numpy()
 when = np.unique(year)
 by_year = {
@@ -950,25 +955,26 @@ plotting.lines(when, by_year, xlabel="year", ylabel="error in log volatility", t
 gain = by_year["last 60 days"] - by_year["forest"].mean(axis=0)
 best = gain.argmax()
 print(f"the forest beats the last 60 days in {np.sum(gain > 0)} of {len(gain)} years")
-print(f"mean gain {gain.mean():.3f}; the largest, {gain[best]:.3f}, in {when[best]}")
+print(f"the largest gain, {gain[best]:.2f}, is that of {when[best]}")
 if len(gain) > 2:
-    print(f"with its interval over years {metrics.interval(gain)}")
-    print(f"without {when[best]}         {metrics.interval(np.delete(gain, best))}")
+    print(
+        f"mean gain over years: {metrics.interval(gain)}, without {when[best]}: {metrics.interval(np.delete(gain, best))}"
+    )
 
 # %% [markdown]
-# That is the honest size of the discovery. The interval over years is far wider than the one over training rows, and where it
-# holds zero, these years do not prove that the forest beats the rule of thumb: most of the gain comes from one year, in which
-# things changed suddenly. What every year shows is the lead over the single tree.
+# That is the honest size of the discovery. The interval over years is far wider than the one over training rows, and
+# where it holds zero, these years do not prove that the forest beats the rule of thumb: most of the gain comes from one
+# year, in which things changed suddenly. What every year shows is the lead over the single tree.
 #
-# **Why do many weak trees beat one?** Because deep trees are right on average and wrong each in its own way. Averaging keeps
-# what they share and cancels what they do not. All that remains to do is to make them differ.
+# **Why do many weak trees beat one?** Because deep trees are right on average and wrong each in its own way. Averaging
+# keeps what they share and cancels what they do not. All that remains to do is to make them differ.
 
 # %% [markdown]
 # ## What can go wrong
-# - **Survivors only.** These companies were all still there at the end. A forecast for companies of back then, some of which
-#   vanished, would do worse.
-# - **Shared days.** Twenty stocks on one day are not twenty independent rows, so intervals over rows would be far too narrow.
-#   Ours over stocks (01.3, 01.5, 01.6) are still too narrow: all stocks lived through the same 2008.
+# - **Survivors only.** These companies were all still there at the end. A forecast for companies of back then, some of
+#   which vanished, would do worse.
+# - **Shared days.** Twenty stocks on one day are not twenty independent rows, so intervals over rows would be far too
+#   narrow. Ours over stocks (01.3 to 01.6) are still too narrow: all stocks lived through the same 2008.
 # - **Bagging a stable model** (a linear one, say) changes next to nothing: there is no variance to take away.
 # - **Too few trees for out of bag.** With five trees some rows are never out of bag. The package gives them NaN.
 # - **Tuning on the test years.** Each look flatters the next result.
@@ -977,8 +983,8 @@ if len(gain) > 2:
 # ## What articles say, what is true
 # - *"Out of bag makes a test set unnecessary."* Breiman's papers say so, and for exchangeable rows it is true. Claim 01.3
 #   shows what happens to rows in time.
-# - *"Random forests cannot overfit."* More **trees** do not overfit. Deep trees on noisy, overlapping or few rows still learn
-#   noise.
+# - *"Random forests cannot overfit."* More **trees** do not overfit. Deep trees on noisy, overlapping or few rows still
+#   learn noise.
 # - *"Our network forecasts prices with an R² of 0.99."* So does yesterday's price. Look for the naive baseline.
 # - *"The forest says this feature matters."* Ask which importance, on which rows. The one a forest reports by default gives
 #   credit even to random numbers (*Going further* shows it).
@@ -986,8 +992,8 @@ if len(gain) > 2:
 # %% [markdown]
 # ## Three key points
 # 1. Averaging removes variance, not bias; so average models that are right on average, and make them differ.
-# 2. An out-of-bag score promises what a shuffled hold-out would. For rows in time, split by time, leave a gap, and fit everything,
-#    scalers included, on the past.
+# 2. An out-of-bag score promises what a shuffled hold-out would. For rows in time, split by time, leave a gap, and fit
+#    everything, scalers included, on the past.
 # 3. Before you admire a score, put the naive forecast beside it.
 
 # %% [markdown]
@@ -1023,7 +1029,8 @@ if len(gain) > 2:
 # <details><summary>Four things to try</summary>
 #
 # - Bag something else: `BaggingRegressor(KNeighborsRegressor(1))`, then `KNeighborsRegressor(50)`. Which gains, and why?
-# - Add the mean volatility of all stocks on the same day as a feature. Does the forest beat ridge now? Decide on validation.
+# - Add the mean volatility of all stocks on the same day as a feature. Does the forest beat ridge now? Decide on
+#   validation.
 # - Replace the target by the return of the next 20 days. What is the honest R²?
 # - `TimeSeriesSplit(gap=...)` makes several splits in time. In lesson 2 a stack is trained on them.
 #
@@ -1056,13 +1063,14 @@ for axes, seen in zip(panels, (None, middle + 1), strict=True):
 _ = panels[0].set_ylabel("log growth from today on")
 
 # %% [markdown] tags=["alt"]
-# *Figure: two scatter plots of growth after a day against the scaled price on that day, one dot a stock. On the left, where
-# the scaler was fitted on all years, the dots fall along a steep line: low scaled prices are followed by high growth. On the
-# right, where it was fitted on the past only, they show no pattern.*
+# *Figure: two scatter plots of growth after a day against the scaled price on that day, one dot a stock. On the left,
+# where the scaler was fitted on all years, the dots fall along a steep line: low scaled prices are followed by high
+# growth. On the right, where it was fitted on the past only, they show no pattern.*
 
 # %% [markdown]
-# Nothing was trained, and yet the future is in the numbers: "this is only a fifth of what the price will one day be". How sure
-# is the difference? We draw the stocks anew, with replacement: the bootstrap again.
+# Nothing was trained, and yet the future is in the numbers: "this is only a small part of what the price
+# will one day be".
+# How sure is the difference? We draw the stocks anew, with replacement: the bootstrap again.
 
 # %% tags=["further"]
 all_years, growth = scaled_and_growth(history, middle, None)
@@ -1078,8 +1086,8 @@ leak = metrics.bootstrap_interval(told, past_only, all_years, growth)
 mm.claim("01.4", "a scaler that saw all years ties low prices to growth more than an honest one", leak, margin=0.2)
 
 # %% [markdown]
-# Put the scaler into a pipeline and fit the pipeline on training rows; then it cannot see anything else. And a tree does not
-# care:
+# Put the scaler into a pipeline and fit the pipeline on training rows; then it cannot see anything else. And a tree
+# does not care:
 
 # %% tags=["further"]
 from sklearn.pipeline import make_pipeline
@@ -1112,9 +1120,9 @@ panels[1].set(title="permutation, later years", xlabel="rise of squared error")
 panels[0].invert_yaxis()
 
 # %% [markdown] tags=["alt"]
-# *Figure: two bar charts over the nine features. By impurity the three volatilities lead and every other feature gets
-# a share, the random numbers included. By permutation on later years nearly all goes to the volatility of 60 days; the random
-# numbers and most other features are at zero.*
+# *Figure: two bar charts over the nine features. By impurity the three volatilities lead and every other feature gets a
+# share, the random numbers included. By permutation on later years nearly all goes to the volatility of 60 days; the
+# random numbers and most other features are at zero.*
 
 # %% [markdown]
 # They answer different questions. Impurity gives credit for splits on training rows, so even random numbers earn some: deep
@@ -1126,7 +1134,7 @@ panels[0].invert_yaxis()
 # ## References
 # - Efron, B. (1979). Bootstrap methods: another look at the jackknife. Annals of Statistics 7.
 # - Meese, R., Rogoff, K. (1983). Empirical exchange rate models of the seventies: do they fit out of sample? Journal of
-#   International Economics 14. (The last rate beat every model.)
+#   International Economics 14. (No model beat the last rate.)
 # - Geman, S., Bienenstock, E., Doursat, R. (1992). Neural networks and the bias/variance dilemma. Neural Computation 4.
 # - Breiman, L. (1996). Bagging predictors. Machine Learning 24.
 # - Breiman, L. (1996). Out-of-bag estimation. Technical report, University of California, Berkeley.
@@ -1137,5 +1145,6 @@ panels[0].invert_yaxis()
 # - Corsi, F. (2009). A simple approximate long-memory model of realized volatility. Journal of Financial Econometrics 7.
 #   (Volatility of a day, a week and a month in one linear model: close to our features and ridge.)
 # - López de Prado, M. (2018). Advances in Financial Machine Learning. Wiley. (Purging and embargo: the gap.)
-# - Kapoor, S., Narayanan, A. (2023). Leakage and the reproducibility crisis in machine-learning-based science. Patterns 4(9).
+# - Kapoor, S., Narayanan, A. (2023). Leakage and the reproducibility crisis in machine-learning-based science. Patterns
+#   4(9).
 # - Data: the share prices come with the Python package skfolio; see data/stocks.md.
