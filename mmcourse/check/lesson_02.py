@@ -88,7 +88,7 @@ def ex2_2(stacked):
     X, y, folds = _rows(60, seed=1)
     X_new, heard = X[::2] + 0.5, []
     models, judge = [Witness(heard), GaussianNB()], LogisticRegression()
-    answer = stacked(models, judge, X, y, X_new, folds)
+    answer = _call_stacked(stacked, models, judge, X, y, X_new, folds)
     require(answer is not None, "your result is None; does your function end with `return`?")
     new = set(np.ravel(X_new).tolist())
     outside = np.column_stack([clone(m).fit(X, y).predict_proba(X_new)[:, 1] for m in [Witness(), GaussianNB()]])
@@ -111,6 +111,25 @@ def ex2_2(stacked):
     require(right or not close(answer, 1 - expected), "that is the probability of class 0; take the other column")
     require(right or not close(answer, expected > 0.5), "you return labels; return the probability of class 1")
     require(right, "the verdicts differ from a judge trained on out-of-fold opinions of these critics")
+
+
+def _call_stacked(stacked, models, *others):
+    """Call the learner's function; name the two usual misreadings of its arguments."""
+    try:
+        return stacked(models, *others)
+    except (AttributeError, TypeError) as error:
+        text = str(error)
+        no_dict = "'list' object has no attribute" in text and any(
+            f"'{a}'" in text for a in ("items", "keys", "values")
+        )
+        require(
+            not no_dict, "models is a plain list of models here, not a dict: go through it with `for model in models`"
+        )
+        pairs = "'list' object has no attribute 'split'" in text
+        require(not pairs, "folds is a list of pairs (learn, ask) already, as in 2.1; it has no split")
+        named = "Witness" in text and ("unpack" in text or "subscriptable" in text)
+        require(not named, "models is a list of models without names: `for model in models`, not `for name, model`")
+        raise
 
 
 @exercise("2.3")

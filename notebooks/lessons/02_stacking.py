@@ -1065,11 +1065,11 @@ print(f"\nplain average {r2(plain, y_new):.3f};  no model, volatility stays as i
 
 # %% [markdown]
 # Under shuffled folds the forest looks far better than it is, and the judge hands it everything. Forward chaining
-# ranked the two as the future did, without having seen it. (The small negative weight makes ridge no contrarian: of
-# two similar critics one can slip below zero. Breiman 1996 forbids it.)
+# ranked the two as the future did. (A small negative weight makes ridge no contrarian: of two similar critics one can
+# slip below zero. Breiman 1996 forbids it.)
 #
-# Now the sober part: *neither* stack beats ridge alone, and the plain average does as well as the chained one. Both
-# critics read the same columns. Honest folds kept us from a bad choice; they did not create a gain.
+# Now the sober part: *neither* stack beats ridge alone, and the plain average equals the chained one. Both critics
+# read the same columns. Honest folds kept us from a bad choice; they did not create a gain.
 #
 # How sure is the first part? Errors of different half-years share little, so we compare within each. The interval
 # covers other half-years, not other training sets.
@@ -1105,12 +1105,12 @@ _ = axes.set(xlabel="half-year", ylabel="squared error saved, %", title="Forward
 # %% [markdown]
 # ## What can go wrong
 # - **The judge learns from homework.** Any step fitted on all rows before the folds are cut can leak: chosen
-#   features, target encodings, tuned settings. Our forest picks its words *inside* the fold.
-# - **Related rows straddle a fold.** Two rows of one day, one patient, one speaker. Use group folds. Snippets of one
-#   film are kin too; our data name no film, so all scores here are a little too good.
+#   features, tuned settings. Our forest picks its words *inside* the fold.
+# - **Related rows straddle a fold.** Rows of one patient, one speaker: use group folds. Snippets of one film are kin
+#   too; our data name no film, so scores here may be a little too good.
 # - **Order ignored.** Use forward chaining, with a gap.
-# - **More critics of the same kind.** They cost time and add next to nothing. Look at the error correlations first.
-# - **Too few rows for the judge.** It can overfit too. Keep it linear and penalised, or average.
+# - **More critics of the same kind.** Look at the error correlations first.
+# - **Too few rows for the judge.** Keep it linear and penalised, or average.
 # - **Rounds that share texts.** Ours overlap, so their intervals are somewhat too narrow (Nadeau and Bengio 2003).
 
 # %% [markdown]
@@ -1168,7 +1168,7 @@ _ = axes.set(xlabel="half-year", ylabel="squared error saved, %", title="Forward
 # %%
 from sklearn.neural_network import MLPClassifier
 
-network = make_pipeline(StandardScaler(), MLPClassifier(8, solver="lbfgs", alpha=3, max_iter=2000, random_state=0))
+network = make_pipeline(StandardScaler(), MLPClassifier(8, solver="lbfgs", alpha=10, max_iter=2000, random_state=0))
 more = np.array([stack(game, two_views, judge=network) - stack(game, two_views) for game in games])
 mm.claim(
     "02.6", "a small neural network as judge does about as well as logistic regression", more, within=1.0, unit="points"
@@ -1225,16 +1225,13 @@ def learning_curve(size, seed):
 
 curves = np.array([[learning_curve(size, seed) for size in SIZES] for seed in SEEDS])  # (rounds, sizes, 4)
 names = ["naive Bayes on words", "logistic on vectors", "plain average", "stack"]
-figure = plotting.lines(
+plotting.lines(
     SIZES,
     dict(zip(names, np.moveaxis(curves, 2, 0))),
     xlabel="labelled texts",
     ylabel="right on test texts, %",
     logx=True,
 )
-figure.axes[0].set_xticks(SIZES, SIZES)
-figure.axes[0].minorticks_off()
-figure
 
 # %% [markdown] tags=["alt"]
 # *Figure: accuracy against the number of labelled texts. With few labels the vector critic is far ahead of naive

@@ -78,6 +78,18 @@ def asks_only_about_old_rows(models, judge, X, y, X_new, folds):
     return clone(judge).fit(inside, y).predict_proba(inside)[:, 1]
 
 
+def takes_a_dict(models, judge, X, y, X_new, folds):
+    return votes(list(models.values()), judge, X, y, X_new, folds)
+
+
+def takes_named_pairs(models, judge, X, y, X_new, folds):
+    return votes([model for _, model in models], judge, X, y, X_new, folds)
+
+
+def splits_the_folds(models, judge, X, y, X_new, folds):
+    return votes(models, judge, X, y, X_new, list(folds.split(X, y)))
+
+
 def _wrong(probabilities, y):
     return ((probabilities > 0.5) != (y[:, None] == 1)).astype(float)
 
@@ -171,6 +183,9 @@ WRONG = {
         (votes, "heard votes"),
         (judge_gives_labels, "return the probability"),
         (asks_only_about_old_rows, "no critic was asked about X_new"),
+        (takes_a_dict, "not a dict"),
+        (takes_named_pairs, "without names"),
+        (splits_the_folds, "it has no split"),
     ],
     "2.3": [
         (correlates_opinions, "you correlate opinions"),
