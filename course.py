@@ -97,6 +97,14 @@ def install(torch_index):
     raise Stop("The packages could not be installed. Is the network up? Run the same command again; it continues.")
 
 
+def quiet_lab():
+    """Keep JupyterLab from asking about news and looking for updates: a course should ask nothing of the network."""
+    settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    notes = {"fetchNews": "false", "checkForUpdates": False}
+    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": notes}), encoding="utf-8")
+
+
 def ensure(torch_index=None):
     """Bring the environment up to date; a second run takes no time."""
     if sys.version_info < (3, 11):
@@ -115,6 +123,7 @@ def ensure(torch_index=None):
         make_venv()
     STAMP.unlink(missing_ok=True)
     install(torch_index)
+    quiet_lab()
     STAMP.write_text(json.dumps(goal), encoding="utf-8")
     say(f"Installed in {time.perf_counter() - began:.0f} s.")
 
