@@ -158,7 +158,9 @@ def draw_folds(folds, n_rows, title, axes=None):
     axes = axes or plt.subplots(figsize=(7, 2.4))[1]
     colors = ["#DDDDDD", plotting.COLORS[5], plotting.COLORS[1]]
     axes.pcolormesh(use, cmap=ListedColormap(colors), vmin=0, vmax=2, edgecolors="white", linewidth=0.8)
-    axes.set(title=title, xlabel="training row", yticks=np.arange(len(folds)) + 0.5, ylim=(len(folds), 0))
+    axes.set(
+        title=title, xlabel="training row", yticks=np.arange(len(folds)) + 0.5, ylim=(len(folds), 0), xlim=(0, n_rows)
+    )
     axes.set_yticklabels(f"turn {turn}" for turn in range(1, len(folds) + 1))
     for kind, name in enumerate(["not used", "learns", "is asked"]):
         if kind in use:
@@ -209,8 +211,8 @@ assert np.allclose(jury.out_of_fold_[:, 0], by_hand)
 print("the same, to the last digit that matters")
 
 # %% [markdown]
-# Now all three critics and five folds. Here are their honest opinions on some training texts, with the truth beside
-# them. (Takes about 4 s.)
+# Now all three critics and five folds. Here are their honest opinions on some training texts, with the truth before
+# each. (Takes about 4 s.)
 
 # %%
 from textwrap import shorten
@@ -220,16 +222,16 @@ jury = ensembles.StackingClassifier(list(critics.items()), cv=folds).fit(words[t
 shown = np.random.default_rng(3).choice(len(train), 12, replace=False)
 plotting.heatmap(
     jury.out_of_fold_[shown],
-    rows=[f"{shorten(texts[i], 40, placeholder=' …')} ({['down', 'up'][labels[i]]})" for i in train[shown]],
+    rows=[f"{['down', 'up'][labels[i]]}: {shorten(texts[i], 32, placeholder=' …')}" for i in train[shown]],
     columns=list(critics),
     label="probability of thumb up",
     title="What the judge will learn from",
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: a table of twelve snippets. Columns forest, SVM and naive Bayes hold each critic's probability of a
-# favourable review; behind each snippet stands the truth, up or down. Often the three agree, sometimes against the truth. The forest
-# stays close to one half; naive Bayes goes to the ends.*
+# *Figure: a table of twelve snippets, the truth before each: up or down. Columns forest, SVM and naive Bayes hold each
+# critic's probability of a favourable review. Often the three agree, sometimes against the truth. The forest stays
+# close to one half; naive Bayes goes to the ends.*
 
 # %% [markdown]
 # Read a few lines. The forest is timid, naive Bayes bold: the same number does not mean the same thing from each of
@@ -381,7 +383,7 @@ games = [play(seed, critics, words, labels) for seed in SEEDS]
 
 
 # %% tags=["further"]
-def dots(values, xlabel, line=None, title=""):
+def dots(values, xlabel, line=None, title="", digits=1):
     """One row a name: every run as a dot, the mean with its interval as a diamond, and its value."""
     _, axes = plt.subplots(figsize=(8, 0.9 + 0.5 * len(values)))
     for row, runs in enumerate(values.values()):
@@ -389,7 +391,7 @@ def dots(values, xlabel, line=None, title=""):
         axes.plot(runs, np.full(len(runs), row), "o", color=plotting.COLORS[5], alpha=0.7)
         reach = [[found.estimate - found.low], [found.high - found.estimate]]
         axes.errorbar(found.estimate, row, xerr=reach, fmt="D", color=plotting.COLORS[0], capsize=5)
-        axes.annotate(f"{found.estimate:.1f}", (1.01, row), xycoords=("axes fraction", "data"), va="center")
+        axes.annotate(f"{found.estimate:.{digits}f}", (1.01, row), xycoords=("axes fraction", "data"), va="center")
     if line is not None:
         axes.axvline(line, color="#333333", linestyle="--")
     axes.set(yticks=range(len(values)), yticklabels=values, xlabel=xlabel, title=title, ylim=(len(values) - 0.5, -0.5))
@@ -771,13 +773,11 @@ def trust(opinions, y):
 
 
 learned = [trust(game.honest[dubious], game.y_train) for game in games]
-plotting.bars(
-    dict(zip(dubious, np.transpose(learned), strict=True)), ylabel="learned weight", title="Whom the judge trusts"
-)
+dots(dict(zip(dubious, np.transpose(learned))), "learned weight", line=0, title="Whom the judge trusts", digits=2)
 
 # %% [markdown] tags=["alt"]
-# *Figure: four bars of learned weights with intervals. SVM and naive Bayes have positive weights, the contrarian a
-# large negative one, the coin none.*
+# *Figure: learned weights, one line a critic. SVM and naive Bayes stand right of the dashed zero, naive Bayes close to
+# it; the contrarian far left of it, the coin on it.*
 
 # %% [markdown]
 # Nobody told the judge who is who. It gave the coin nothing, and the contrarian a *negative* weight: a liar you can
@@ -1068,8 +1068,8 @@ print(f"\nplain average {r2(plain, y_new):.3f};  no model, volatility stays as i
 # ranked the two as the future did. (A small negative weight makes ridge no contrarian: of two similar critics one can
 # slip below zero. Breiman 1996 forbids it.)
 #
-# Now the sober part: *neither* stack beats ridge alone, and the plain average equals the chained one. Both critics
-# read the same columns. Honest folds kept us from a bad choice; they did not create a gain.
+# Now the sober part: *neither* stack beats ridge alone, and the plain average is as good as the chained one. Both
+# critics read the same columns. Honest folds kept us from a bad choice; they did not create a gain.
 #
 # How sure is the first part? Errors of different half-years share little, so we compare within each. The interval
 # covers other half-years, not other training sets.
@@ -1100,7 +1100,7 @@ _ = axes.set(xlabel="half-year", ylabel="squared error saved, %", title="Forward
 # large. Two are negative, one of them the first half of 2020, with the crash of that spring.*
 
 # %% [markdown]
-# Most half-years are won. The one with the crash of 2020 is lost: no past block held anything like it.
+# Most half-years are won. The one with the crash of 2020 is lost: a gain on average is no promise for the worst days.
 
 # %% [markdown]
 # ## What can go wrong
@@ -1196,13 +1196,12 @@ _ = axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 # %% [markdown] tags=["alt"]
 # *Figure: each text a point, across the opinion of the SVM, upwards that of logistic regression on vectors.
 # Favourable texts crowd the upper right, damning ones the lower left. The border of both judges runs from the upper
-# left to the lower right. The network's is bent and at places clearly apart from the straight one, but few texts lie
-# between the two.*
+# left to the lower right. The network's stays near the straight one, and few texts lie between the two.*
 
 # %% [markdown]
 # The opinions already carry all the curves: each critic did its own bending. What remains is to weigh a few numbers,
-# and for that a straight line does. The bends of the network follow the luck of its training texts. Linear judges are
-# the usual choice.
+# and for that a straight line does. Whether and where the network bends is luck, down to the last digits of your
+# computer's arithmetic. Linear judges are the usual choice.
 
 # %% [markdown]
 # ### How many labels?
@@ -1235,7 +1234,8 @@ plotting.lines(
 
 # %% [markdown] tags=["alt"]
 # *Figure: accuracy against the number of labelled texts. With few labels the vector critic is far ahead of naive
-# Bayes and the stack runs on its line. With more labels naive Bayes catches up, and the stack rises above both.*
+# Bayes, the stack runs on its line and the plain average lies halfway. With more labels naive Bayes catches up, and
+# stack and average rise above both.*
 
 # %% [markdown]
 # The bands overlap because some rounds are easier than others. Within a round:
@@ -1247,7 +1247,8 @@ for i, size in enumerate(SIZES):
     print(f"{size} labelled texts: stack minus better critic {over:+}, minus plain average {ahead:+} points")
 
 # %% [markdown]
-# Knowledge from unlabelled text is worth most where labels are scarce: there the stack simply follows the vectors.
+# Knowledge from unlabelled text is worth most where labels are scarce: there the stack follows the vectors, and
+# naive Bayes drags the plain average down.
 # The gain over both appears where the two views have become about equally good.
 #
 # Under the profile `full` the next cells repeat the comparison on whole IMDb reviews and, if you have its folder, on
