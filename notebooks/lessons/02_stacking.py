@@ -671,10 +671,11 @@ for name in ("forest", "kNN"):
     print(f"SVM, naive Bayes and {name:6s} (alone right in {alone:.1f} %): gain {together:+} points")
 print("kNN's chair minus the forest's:", f"{mm.metrics.interval(gain(games, weak) - gain(games, same_view)):+} points")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # Part of the gain came with the better critic, but not all: a critic as weak as the forest, with another view, still
 # helps where the forest did not.
-#
+
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Gain against error correlation
 # Fifteen pairs can be formed from six critics. For each: how strongly do their errors correlate, and how much does
 # the stack of the two gain over the better one?
