@@ -34,9 +34,9 @@ def say(text):
     print(text, flush=True)
 
 
-def run(command, *, check=True, **settings):
+def run(command, *, check=True):
     """Run a command in the repository root; stop with one sentence when it fails."""
-    status = subprocess.run([str(part) for part in command], cwd=ROOT, **settings).returncode
+    status = subprocess.run([str(part) for part in command], cwd=ROOT).returncode
     if check and status:
         raise Stop(f"'{' '.join(map(str, command[1:4]))} …' failed with status {status}; its own words stand above.")
     return status
@@ -131,9 +131,9 @@ def ensure(torch_index=None):
 # --- the commands ----------------------------------------------------------------------------------------------------
 
 
-def module(name, *arguments, check=True, **settings):
+def module(name, *arguments, check=True):
     """Run a module of the course with the environment's Python."""
-    return run([PYTHON, "-m", name, *arguments], check=check, **settings)
+    return run([PYTHON, "-m", name, *arguments], check=check)
 
 
 def lab(options, rest):

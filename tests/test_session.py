@@ -24,7 +24,6 @@ from mmcourse.metrics import interval
 @pytest.fixture(autouse=True)
 def plain(monkeypatch, tmp_path):
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("MMCOURSE_PROGRESS", str(tmp_path / "progress.json"))
     for name in ("MMCOURSE_STRICT", "MMCOURSE_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(session, "_started", None)

@@ -35,8 +35,7 @@ ALL = list(exercises())
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch, tmp_path):
-    monkeypatch.setenv("MMCOURSE_PROGRESS", str(tmp_path / "progress.json"))
+def quiet(monkeypatch):
     monkeypatch.delenv("MMCOURSE_STRICT", raising=False)
 
 
