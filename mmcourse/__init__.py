@@ -17,7 +17,18 @@ _HOMES = {
     "claim": "check.claims",
     "progress": "check.progress",
 }
-_SUBMODULES = ("check", "data", "doctor", "ensembles", "metrics", "plotting", "session", "training", "widgets")
+_SUBMODULES = (
+    "check",
+    "data",
+    "doctor",
+    "ensembles",
+    "metrics",
+    "plotting",
+    "representation",
+    "session",
+    "training",
+    "widgets",
+)
 
 __all__ = [*_HOMES, *_SUBMODULES]
 
