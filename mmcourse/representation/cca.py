@@ -27,6 +27,15 @@ def _pair(x, y):
     return x, y
 
 
+def _varying(x, y):
+    """Check a pair to fit; NumPy's and torch's rounding of a mean can hide that a view is constant."""
+    x, y = _pair(x, y)
+    for name, view in (("x", x), ("y", y)):
+        if (view == view[0]).all():
+            raise ValueError(f"{name} must vary: every feature is constant")
+    return x, y
+
+
 def _like(result, given):
     return result if isinstance(given, torch.Tensor) else result.cpu().numpy()
 
@@ -87,13 +96,11 @@ class _BaseCCA:
         return _like(_correlations(torch.as_tensor(a), torch.as_tensor(b)), x)
 
 
-def _whiten(name, x, ridge):
+def _whiten(x, ridge):
     """Return (q, c, w): q c has x's ridge-whitened left directions as columns and x w equals it times sqrt(n - 1)."""
     q, r = torch.linalg.qr(x)
     u, s, vh = torch.linalg.svd(r, full_matrices=False)
     full = s > s[0] * max(x.shape) * torch.finfo(s.dtype).eps
-    if not full.any():
-        raise ValueError(f"{name} must vary: every feature is constant")
     u, s, v = u[:, full], s[full], vh[full].T
     scale = (s.square() + (len(x) - 1) * ridge).sqrt()
     return q, u * (s / scale), v / scale * (len(x) - 1) ** 0.5
@@ -145,11 +152,11 @@ class CCA(_BaseCCA):
         ValueError
             On a wrong shape, unequal lengths, NaN or infinity, a view that is constant, or k above the rank.
         """
-        x, y = _pair(x, y)
+        x, y = _varying(x, y)
         self._widths = x.shape[1], y.shape[1]
         self.x_mean_, self.y_mean_ = x.mean(0), y.mean(0)
-        qx, cx, wx = _whiten("x", x - self.x_mean_, self.ridge)
-        qy, cy, wy = _whiten("y", y - self.y_mean_, self.ridge)
+        qx, cx, wx = _whiten(x - self.x_mean_, self.ridge)
+        qy, cy, wy = _whiten(y - self.y_mean_, self.ridge)
         self._solve(cx.T @ (qx.T @ qy) @ cy, wx, wy)
         return self
 
@@ -219,7 +226,7 @@ class KernelCCA(_BaseCCA):
         ValueError
             On a wrong shape, unequal lengths, NaN or infinity, a view that is constant, or k above the rank.
         """
-        x, y = _pair(x, y)
+        x, y = _varying(x, y)
         self._widths = x.shape[1], y.shape[1]
         self._kernels = _Kernel("x", x, self.gamma), _Kernel("y", y, self.gamma)
         (vx, dx, wx), (vy, dy, wy) = (self._decompose(kernel.matrix) for kernel in self._kernels)
@@ -239,19 +246,23 @@ class KernelCCA(_BaseCCA):
         return self._kernels[side](view) @ weights.to(view.device)
 
 
-def _orthonormal(x, ridge):
-    """x R^-1 with R from the QR decomposition of [x; sqrt((n - 1) ridge) I]; a floor of rounding size keeps R regular."""
+def _factor(x, ridge):
+    """Centred x with columns of length 1 (a scale the loss does not see), and L with L L' = its ridged Gram matrix."""
     x = x.double() - x.double().mean(0)
-    n = len(x)
-    floor = torch.finfo(x.dtype).eps * x.detach().square().sum(0) + torch.finfo(x.dtype).tiny
-    return torch.linalg.qr(torch.cat([x, (floor + (n - 1) * ridge).sqrt().diag()]))[0][:n]
+    squares = x.detach().square().sum(0) + (len(x) - 1) * ridge
+    squares = torch.where(squares > 0, squares, 1.0)
+    x = x / squares.sqrt()
+    floor = 1e-12  # well above rounding, so that the factor exists for columns that depend on each other
+    return x, torch.linalg.cholesky(x.T @ x + ((len(x) - 1) * ridge / squares + floor).diag())
 
 
 def deep_cca_loss(a, b, ridge=1e-3):
     """Minus the sum of the canonical correlations of two batches: the loss of deep CCA (Andrew et al. 2013, eq. 10).
 
-    The sum is the nuclear norm of T = Qa' Qb, whose gradient U V' needs no gaps between singular values, so repeated
-    ones do no harm; singular values that are 0 in float64 get the gradient 0. Computed in float64 whatever comes in.
+    The sum is the nuclear norm of T = La^-1 A'B Lb^-T, with L from the Cholesky factorisation of each Gram matrix. Its
+    gradient U V' needs no gaps between singular values, so repeated ones do no harm; singular values that are 0 in
+    float64 get the gradient 0. Computed in float64 whatever comes in. A millionth of a millionth of each feature's
+    variance is added to its ridge, so that features may depend on each other even without ridge.
 
     Parameters
     ----------
@@ -261,7 +272,7 @@ def deep_cca_loss(a, b, ridge=1e-3):
     Returns
     -------
     scalar tensor in the dtype of a (float32 for a half-precision a), between -min(d, e) and 0; finite, and so is its
-    gradient, for all finite input: constant features and B < d included
+    gradient, for all input whose squares are finite in float64: constant features and B < d included
 
     Raises
     ------
@@ -276,7 +287,9 @@ def deep_cca_loss(a, b, ridge=1e-3):
         raise ValueError(f"a and b must have one row for each item; got {len(a)} and {len(b)} rows")
     if not 0 <= ridge < float("inf"):
         raise ValueError(f"ridge must be a number >= 0; got {ridge!r}")
-    correlations = torch.linalg.svdvals(_orthonormal(a, ridge).T @ _orthonormal(b, ridge))
+    (x, lx), (y, ly) = _factor(a, ridge), _factor(b, ridge)
+    half = torch.linalg.solve_triangular(lx, x.T @ y, upper=False)
+    correlations = torch.linalg.svdvals(torch.linalg.solve_triangular(ly, half.T, upper=False))
     tiny = len(a) * torch.finfo(torch.float64).eps
     total = torch.where(correlations > tiny, correlations, 0.0).sum()
     return -total.to(torch.promote_types(a.dtype, torch.float32))

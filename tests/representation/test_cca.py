@@ -151,7 +151,8 @@ GOOD = np.random.default_rng(0).normal(size=(10, 3))
         (GOOD, GOOD[:5], "x and y must have one row"),
         (GOOD, GOOD * np.nan, "y must hold finite numbers"),
         (GOOD[:1], GOOD[:1], "x must be a matrix"),
-        (GOOD * 0, GOOD, "x must vary"),
+        (GOOD * 0 + 0.1, GOOD, "x must vary"),
+        (GOOD, GOOD[:1].repeat(10, 0), "y must vary"),
     ],
 )
 def test_bad_data_is_named(kind, x, y, message):
