@@ -125,6 +125,6 @@ class MultimodalAutoencoder(nn.Module):
         rebuilt = self(features, {name: present[name] & seen[name] for name in self.dims})
         losses = []
         for name, d in self.dims.items():
-            error = keep(present[name], rebuilt[name] - keep(present[name], features[name])).square().sum()
+            error = keep(present[name], rebuilt[name] - features[name]).square().sum()
             losses.append(error / (d * present[name].sum().clamp(min=1)))
         return sum(losses) / len(losses)

@@ -230,6 +230,18 @@ def test_attention_gradients_stay_finite_where_nothing_is_kept():
     assert query.grad.isfinite().all()
 
 
+def test_attention_encoder_never_hides_every_key_of_an_item():
+    """Some of torch's attention kernels answer NaN there, others do not."""
+    encoder, hidden = AttentionEncoder(D, OUT), []
+    encoder.layers.register_forward_pre_hook(
+        lambda _, args, kw: hidden.append(kw["src_key_padding_mask"]), with_kwargs=True
+    )
+    x, mask = batch()
+    encoder(x, mask)
+    assert (hidden[0][:4] == ~mask[:4]).all()
+    assert not hidden[0].all(1).any()
+
+
 def test_attention_encoder_knows_the_order():
     encoder, (x, _) = AttentionEncoder(D, OUT).eval(), batch()
     assert (encoder(x)[0] - encoder(x.flip(1))[0]).abs().max() > 1e-3
