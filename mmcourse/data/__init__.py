@@ -1,8 +1,8 @@
 """The data of the course: ``load`` a set by name, or look at it as a ``table``.
 
 >>> from mmcourse import data
->>> sorted(data.REGISTRY)[-1]
-'stocks'
+>>> sorted(data.REGISTRY)[0]
+'digits'
 """
 
 import inspect
@@ -42,6 +42,7 @@ def load(name, **options):
     Returns
     -------
     DataSplits
+        Or, for pretrained weights, the pathlib.Path of their folder.
 
     Raises
     ------

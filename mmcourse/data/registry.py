@@ -1,6 +1,6 @@
 """Every data set of the course: what it is, where it comes from, and how it is read."""
 
-from mmcourse.data import canonical, images, speech, tables
+from mmcourse.data import canonical, images, pretrained, speech, tables
 from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
 
@@ -209,4 +209,6 @@ SP500 = Entry(
     find=canonical.sp500_folder,
 )
 
-REGISTRY = {entry.name: entry for entry in (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, SST2, SP500)}
+WEIGHTS = (pretrained.WORDLLAMA, pretrained.MINILM, pretrained.EFFICIENTNET)
+SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, SST2, SP500)
+REGISTRY = {entry.name: entry for entry in (*SETS, *WEIGHTS)}

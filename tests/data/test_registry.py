@@ -60,6 +60,9 @@ def test_every_entry_is_complete(entry):
         ("digits", "13 people"),
         ("sst2", "optimistic"),
         ("sp500", "Survivors only"),
+        ("wordllama", "terms of their own"),
+        ("minilm", "Apache-2.0"),
+        ("efficientnet", "Apache-2.0"),
     ],
 )
 def test_cards_say_what_must_be_said(name, words):
