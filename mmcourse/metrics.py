@@ -124,6 +124,52 @@ def bootstrap_interval(statistic, *arrays, confidence=0.95, seed=0):
     return Interval(float(of_items(rows)), float(low), float(high))
 
 
+def recall_at_k(similarity, k, target=None):
+    """Compute the share of queries whose match is among the k most similar items.
+
+    Parameters
+    ----------
+    similarity : array_like, shape (N queries, M items)
+        Higher is more alike.
+    k : int
+        Between 1 and M.
+    target : array_like of int, shape (N,), optional
+        The number of each query's match; by default query i belongs to item i.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; k / M is chance. Items as similar as the match count as found before it, so a similarity that
+        is the same everywhere finds nothing (unless k is M).
+
+    Raises
+    ------
+    ValueError
+        When `similarity` is not a matrix or holds NaN or infinity, k is out of range, or `target` does not name one item
+        a query.
+
+    Examples
+    --------
+    >>> recall_at_k([[0.9, 0.1, 0.3], [0.8, 0.2, 0.1]], k=2)
+    1.0
+    >>> recall_at_k([[0.9, 0.1, 0.3], [0.8, 0.2, 0.1]], k=1, target=[0, 2])
+    0.5
+    """
+    similarity = _finite(similarity, "similarity")
+    if similarity.ndim != 2 or not similarity.size:
+        raise ValueError(f"similarity must be a matrix (queries, items), got shape {similarity.shape}")
+    queries, items = similarity.shape
+    if isinstance(k, bool) or int(k) != k or not 1 <= k <= items:
+        raise ValueError(f"k must be a whole number from 1 to {items}, the number of items; got {k}")
+    if target is None and queries > items:
+        raise ValueError(f"{queries} queries and {items} items: give target, the number of each query's match")
+    target = np.arange(queries) if target is None else as_numpy(target)
+    if target.shape != (queries,) or target.dtype.kind not in "iu" or not (0 <= target).all() & (target < items).all():
+        raise ValueError(f"target must hold {queries} whole numbers from 0 to {items - 1}")
+    match = similarity[np.arange(queries), target]
+    return float(np.mean((similarity >= match[:, None]).sum(axis=1) <= k))
+
+
 def as_numpy(values):
     """Turn numbers, lists, arrays or torch tensors, on any device and nested in lists, into one NumPy array."""
     if isinstance(values, list | tuple):

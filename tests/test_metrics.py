@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmcourse.metrics import Interval, as_numpy, bootstrap_interval, interval
+from mmcourse.metrics import Interval, as_numpy, bootstrap_interval, interval, recall_at_k
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,44 @@ def test_as_numpy():
     half = torch.tensor([[1.5]], dtype=torch.bfloat16)
     assert as_numpy([half, half]).shape == (2, 1, 1)
     assert as_numpy(half) == np.array([[1.5]])
+
+
+@pytest.mark.parametrize("k", [1, 3, 11])
+def test_recall_equals_a_plain_search_and_sklearn(k):
+    top_k = pytest.importorskip("sklearn.metrics").top_k_accuracy_score
+    rng = np.random.default_rng()
+    similarity, target = rng.normal(size=(40, 12)), rng.integers(12, size=40)
+    found = [target[i] in sorted(range(12), key=lambda j, row=row: -row[j])[:k] for i, row in enumerate(similarity)]
+    assert recall_at_k(similarity, k, target) == pytest.approx(np.mean(found))
+    assert recall_at_k(similarity, k, target) == pytest.approx(top_k(target, similarity, k=k, labels=range(12)))
+    assert recall_at_k(similarity[:12], k) == recall_at_k(similarity[:12], k, np.arange(12))
+
+
+def test_recall_of_ties_tensors_and_integers():
+    torch = pytest.importorskip("torch")
+    assert recall_at_k(np.zeros((5, 5)), 4) == 0
+    assert recall_at_k(np.zeros((5, 5)), 5) == 1
+    assert recall_at_k(torch.eye(4, requires_grad=True), 1) == recall_at_k(np.eye(4, 9, dtype=int), 1) == 1
+    assert recall_at_k(np.eye(4), 1, torch.tensor([1, 0, 2, 3])) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("similarity", "k", "target", "message"),
+    [
+        (np.ones(4), 1, None, "similarity must be a matrix"),
+        (np.ones((0, 3)), 1, None, "similarity must be a matrix"),
+        (np.full((2, 2), np.nan), 1, None, "finite"),
+        (np.eye(3), 0, None, "from 1 to 3"),
+        (np.eye(3), 4, None, "from 1 to 3"),
+        (np.eye(3), 1.5, None, "from 1 to 3"),
+        (np.eye(3), True, None, "from 1 to 3"),
+        (np.ones((4, 3)), 1, None, "give target"),
+        (np.eye(3), 1, [0, 1], "3 whole numbers"),
+        (np.eye(3), 1, [0, 1, 3], "3 whole numbers"),
+        (np.eye(3), 1, [0, 1, -1], "3 whole numbers"),
+        (np.eye(3), 1, [0.0, 1.0, 2.0], "3 whole numbers"),
+    ],
+)
+def test_recall_refuses(similarity, k, target, message):
+    with pytest.raises(ValueError, match=message):
+        recall_at_k(similarity, k, target)
