@@ -1,8 +1,8 @@
 """The data of the course: ``load`` a set by name, or look at it as a ``table``.
 
 >>> from mmcourse import data
->>> sorted(data.REGISTRY)[0]
-'digits'
+>>> "digits" in data.REGISTRY
+True
 """
 
 import inspect
@@ -130,11 +130,15 @@ def _check_options(function, call, options):
 
 
 def _announce(entry):
-    """Print what must be seen: that data is synthetic, every time; who made it, once."""
+    """Print what must be seen: that data is synthetic, every time; how halves were paired and who made it, once."""
     if not entry.real:
         print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
-    if entry.attribution and entry.name not in _SHOWN:
-        _SHOWN.add(entry.name)
+    if entry.name in _SHOWN:
+        return
+    _SHOWN.add(entry.name)
+    if entry.pairing:
+        print(f"*** SYNTHETIC PAIRING: {entry.title}. Real halves, {entry.pairing}; see data/{entry.name}.md ***")
+    if entry.attribution:
         print(entry.attribution)
 
 

@@ -39,7 +39,7 @@ def _fetch(name):
 def _overview():
     print(f"Cache: {data.cache_folder()}")
     for name, entry in data.REGISTRY.items():
-        print(f"  {name:16}{_state(name, entry):15}{entry.size}")
+        print(f"  {name:21}{_state(name, entry):15}{entry.size}")
     return 0
 
 

@@ -84,11 +84,12 @@ def _disk_reason(error, folder):
 def _build_locked(entry, folder):
     from filelock import FileLock
 
+    name = folder.name.rpartition("-")[0]  # sets that share their files share the lock
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{entry.name}.lock"):
+    with FileLock(folder.parent / f".{name}.lock"):
         if is_whole(folder):  # another process was faster
             return
-        for left_over in folder.parent.glob(f".{entry.name}-*.part"):  # of a process that was killed
+        for left_over in folder.parent.glob(f".{name}-*.part"):  # of a process that was killed
             shutil.rmtree(left_over, ignore_errors=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-", suffix=".part"))
         try:

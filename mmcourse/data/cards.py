@@ -15,7 +15,7 @@ def card(entry):
         "Task": entry.task,
         "Modalities": ", ".join(f"`{key}`" for key in entry.modalities),
         "Size": entry.size,
-        "Real or synthetic": "real" if entry.real else "synthetic: generated, not measured",
+        "Real or synthetic": _origin(entry),
         "Source": entry.source,
         "Licence": entry.licence,
         "Show with it": entry.attribution,
@@ -36,9 +36,16 @@ def card(entry):
 
 def index():
     """Return the page that lists all cards."""
-    lines = [NOTE, "", "# Data sets", "", "| name | what | real | download and size |", "| --- | --- | --- | --- |"]
+    lines = [
+        NOTE,
+        "",
+        "# Data sets",
+        "",
+        "| name | what | real or synthetic | download and size |",
+        "| --- | --- | --- | --- |",
+    ]
     for entry in REGISTRY.values():
-        real = "yes" if entry.real else "synthetic"
+        real = _origin(entry).partition(":")[0]
         lines.append(f"| [{entry.name}]({entry.name}.md) | {entry.title} | {real} | {entry.size} |")
     return "\n".join([*lines, ""])
 
@@ -78,6 +85,12 @@ def write_cards():
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return folder
+
+
+def _origin(entry):
+    if entry.pairing:
+        return f"real halves, synthetic pairing: {entry.pairing}"
+    return "real" if entry.real else "synthetic: generated, not measured"
 
 
 def _call(entry, function):

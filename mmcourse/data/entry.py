@@ -22,8 +22,12 @@ class Entry:
         For the card; `stands_in_for` names the public set that this one replaces offline, or is empty.
     real : bool
         False for generated data, which shows a banner when it is loaded.
+    pairing : str
+        For real halves that were never recorded together: how they were put together. Shows a banner once.
     caveats : tuple of str
         What it cannot show.
+    shares : str
+        Name of the set whose prepared files it reads; `wheels`, `build` and `helpers` are then the same as there.
     load : callable
         ``load(folder, **options) -> DataSplits``.
     table : callable, optional
@@ -57,6 +61,8 @@ class Entry:
     helpers: tuple = ()
     attribution: str = ""
     find: Callable | None = None
+    pairing: str = ""
+    shares: str = ""
 
     def key(self):
         """Return 12 hexadecimal digits that change when the sources or the recipe change."""
@@ -66,4 +72,4 @@ class Entry:
 
     def folder_name(self):
         """Return the name of its folder in the cache."""
-        return f"{self.name}-{self.key()}"
+        return f"{self.shares or self.name}-{self.key()}"

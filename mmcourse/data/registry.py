@@ -1,6 +1,6 @@
 """Every data set of the course: what it is, where it comes from, and how it is read."""
 
-from mmcourse.data import canonical, images, pretrained, speech, tables
+from mmcourse.data import canonical, images, pairs, pretrained, speech, tables
 from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
 
@@ -167,6 +167,33 @@ SPOKEN_DIGITS = Entry(
     load=speech.load_spoken_digits,
 )
 
+AUDIO_VISUAL_DIGITS = Entry(
+    name="audio_visual_digits",
+    title="Handwritten and spoken digits",
+    task="tell the ten digits apart from a picture and a recording, each as noisy as you like",
+    modalities=("image", "audio"),
+    size="1,797 pairs: 1,258 to train, 180 to validate, 359 to test; reads the files of `spoken_digits`, download 4.5 MB",
+    licence="pictures CC BY 4.0 (UCI Machine Learning Repository); sound CC BY-SA 4.0 (Free Spoken Digit Dataset)",
+    source="the sets `digits` and `spoken_digits`, each divided into its three parts before they are paired",
+    stands_in_for="AV-MNIST",
+    real=True,
+    pairing="paired at random by label",
+    caveats=(
+        "Given the digit, picture and sound are independent: nobody both wrote and spoke one. No style, speaker or "
+        "accent is shared, so the only thing that one half can tell about the other is the class.",
+        "Such halves err independently, which is the best case for fusion; in real recordings both often fail together.",
+        "Shuffling the partners within a class changes nothing that can be learned: no finding about finer links "
+        "between the modalities (lip and sound, gesture and word) can rest on this set.",
+        "Neither writers nor speakers are named, so the parts share both: accuracy is optimistic for new people.",
+        "Every seed has the same pictures in the same part; only partners and noise change. Intervals over seeds do "
+        "not say how much another set of test pictures would change the result.",
+    ),
+    wheels=SPOKEN_DIGITS.wheels,
+    build=SPOKEN_DIGITS.build,
+    shares="spoken_digits",
+    load=pairs.load_audio_visual_digits,
+)
+
 SST2 = Entry(
     name="sst2",
     title="Stanford Sentiment Treebank, two classes (GLUE)",
@@ -210,5 +237,5 @@ SP500 = Entry(
 )
 
 WEIGHTS = (pretrained.WORDLLAMA, pretrained.MINILM, pretrained.EFFICIENTNET)
-SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, SST2, SP500)
+SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500)
 REGISTRY = {entry.name: entry for entry in (*SETS, *WEIGHTS)}

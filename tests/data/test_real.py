@@ -154,3 +154,13 @@ def test_spoken_digits():
     assert [len(split) for split in parts(splits)] == [2100, 300, 600]
     batch, masks, _ = data.collate([splits.train[row] for row in range(8)])
     assert batch["audio"].shape == (8, masks["audio"].shape[1], 13)
+
+
+def test_audio_visual_digits():
+    need("audio_visual_digits")
+    splits = data.load("audio_visual_digits")
+    assert [len(split) for split in parts(splits)] == [1258, 180, 359]
+    assert_disjoint(splits)
+    sounds = [{sound.tobytes() for sound in split.arrays()[0]["audio"]} for split in parts(splits)]
+    assert list(map(len, sounds)) == [1258, 180, 359]
+    assert_apart(sounds)

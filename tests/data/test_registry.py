@@ -58,6 +58,7 @@ def test_every_entry_is_complete(entry):
         ("spoken_digits", "optimistic"),
         ("emoji", "CC BY-SA 4.0"),
         ("digits", "13 people"),
+        ("audio_visual_digits", "Given the digit, picture and sound are independent"),
         ("sst2", "optimistic"),
         ("sp500", "Survivors only"),
         ("wordllama", "terms of their own"),
@@ -104,6 +105,31 @@ def test_the_key_changes_with_sources_recipe_and_helpers():
     keys = [entry.key(), *(other.key() for other in changed)]
     assert len(set(keys)) == 5
     assert dataclasses.replace(entry, title="Another title").key() == entry.key()
+
+
+def test_halves_that_were_paired_say_so_once(toy, monkeypatch, capsys):
+    paired = dataclasses.replace(toy, real=True, pairing="paired at random by label")
+    assert "| Real or synthetic | real halves, synthetic pairing: paired at random by label |" in card(paired)
+    monkeypatch.setattr(data, "_SHOWN", set())
+    monkeypatch.setitem(REGISTRY, "toy", paired)
+    data.load("toy")
+    shown = capsys.readouterr().out
+    assert "SYNTHETIC PAIRING" in shown
+    assert "Real halves, paired at random by label" in shown
+    assert "SYNTHETIC DATA" not in shown
+    data.load("toy")
+    assert capsys.readouterr().out == ""
+
+
+def test_sets_that_share_files_are_fetched_once():
+    shared, owner = REGISTRY["audio_visual_digits"], REGISTRY["spoken_digits"]
+    assert shared.folder_name() == owner.folder_name()
+    assert not data.ready("audio_visual_digits")
+    folder = data.cache_folder() / owner.folder_name()
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    assert data.ready("audio_visual_digits")
+    assert data.prepare("audio_visual_digits") == folder
 
 
 def test_synthetic_data_shows_a_banner_each_time(toy, capsys):
