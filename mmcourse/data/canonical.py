@@ -20,24 +20,42 @@ VALID_SHARE = 0.1
 def sst2_folder(folder=None):
     """Return the folder with SST-2, as given or from ``MMCOURSE_FOLDER_SST2``."""
     advice = "Download SST-2.zip of the GLUE benchmark, unpack it"
-    return _folder("sst2", folder, ("train.tsv", "dev.tsv"), advice)
+    return own_folder("sst2", folder, ("train.tsv", "dev.tsv"), advice)
 
 
 def sp500_folder(folder=None):
     """Return the folder with the S&P 500 prices, as given or from ``MMCOURSE_FOLDER_SP500``."""
     advice = "Download the Kaggle data set 'S&P 500 stock data', unpack it"
-    return _folder("sp500", folder, ("all_stocks_5yr.csv",), advice)
+    return own_folder("sp500", folder, ("all_stocks_5yr.csv",), advice)
 
 
-def _folder(name, folder, files, advice):
+def own_folder(name, folder, files, advice):
+    """Return the learner's folder of a data set, after looking whether everything is in it.
+
+    Parameters
+    ----------
+    name : str
+    folder : path or None
+        By default the environment variable ``MMCOURSE_FOLDER_<NAME>``.
+    files : list of str
+        What it must hold; a name that ends in a slash is a folder.
+    advice : str
+        Says what to download and unpack.
+
+    Raises
+    ------
+    DataError
+        No folder is named, or something is not in it.
+    """
     variable = f"MMCOURSE_FOLDER_{name.upper()}"
     chosen = folder or os.environ.get(variable)
     if not chosen:
-        where = f"and name the folder that holds {' and '.join(files)} in {variable} or as load({name!r}, folder=...)"
+        listed = " and ".join(filter(None, [", ".join(files[:-1]), files[-1]]))
+        where = f"and name the folder that holds {listed} in {variable} or as load({name!r}, folder=...)"
         raise DataError(f"The data set {name!r} is not shipped with the course. {advice}, {where}.")
     chosen = Path(chosen).expanduser()
     for file in files:
-        if not (chosen / file).is_file():
+        if not ((chosen / file).is_dir() if file.endswith("/") else (chosen / file).is_file()):
             raise DataError(f"The folder {chosen} holds no {file}. {advice}, and name the folder that holds it.")
     return chosen
 
@@ -83,7 +101,7 @@ def _read_sst2(path):
     import pandas as pd
 
     texts, labels = [], []
-    with _opened(path) as file:
+    with opened(path) as file:
         lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         header = next(lines, [])
         _need_columns(path, header, ("sentence", "label"))
@@ -106,7 +124,7 @@ def sp500_table(_=None, *, folder=None):
     import pandas as pd
 
     path = sp500_folder(folder) / "all_stocks_5yr.csv"
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             rows = pd.read_csv(file, dtype=str, keep_default_na=False)
         except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
@@ -148,8 +166,8 @@ def load_sp500(_=None, *, folder=None, window=60, horizon=20, step=5):
     return stock_windows(prices, periods, window=window, horizon=horizon, step=step)
 
 
-def _opened(path):
-    """Open a text file as UTF-8 and refuse what is none."""
+def opened(path):
+    """Return a text file as a stream; a DataError if it is not UTF-8."""
     import io
 
     try:

@@ -1,6 +1,6 @@
 """Every data set of the course: what it is, where it comes from, and how it is read."""
 
-from mmcourse.data import canonical, images, pairs, pretrained, speech, tables
+from mmcourse.data import canonical, coco, images, pairs, pretrained, speech, tables
 from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
 
@@ -236,6 +236,29 @@ SP500 = Entry(
     find=canonical.sp500_folder,
 )
 
+COCO_CAPTIONS = Entry(
+    name="coco_captions",
+    title="MS COCO 2017: photographs with captions",
+    task="match photographs with captions",
+    modalities=("image", "text"),
+    size="118,287 photographs to train, 5,000 to test (val2017), about five captions each; 20 GB",
+    licence="captions CC BY 4.0; each photograph has a licence of its own, named in the annotation files",
+    source="your own copy of MS COCO 2017: `train2017/`, `val2017/`, and `annotations/captions_train2017.json` and "
+    "`captions_val2017.json`",
+    stands_in_for="",
+    real=True,
+    caveats=(
+        "The official test part has no captions; val2017 is the test set here, and a tenth of train2017 is held out. "
+        "Figures in the literature are mostly from another division (Karpathy's, of the 2014 pictures).",
+        "A caption often fits other pictures too, but only its own counts as found: retrieval is better than recall says.",
+        'With captions="all" one picture fills several rows: resample pictures (`groups`), never rows.',
+        "Photographs of a photo-sharing site, described in English by paid strangers: neither is a sample of the world.",
+        "Near-repeats among the photographs are not looked for.",
+    ),
+    load=coco.load_coco_captions,
+    find=coco.coco_folder,
+)
+
 WEIGHTS = (pretrained.WORDLLAMA, pretrained.MINILM, pretrained.EFFICIENTNET)
-SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500)
+SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500, COCO_CAPTIONS)
 REGISTRY = {entry.name: entry for entry in (*SETS, *WEIGHTS)}

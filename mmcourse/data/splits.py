@@ -15,7 +15,8 @@ class Split(Dataset):
     ----------
     inputs : dict of str to sequence
         One entry a modality, each with one value an item: an array with the items on its first axis, a list of ``str``,
-        or a list of arrays of different length. ``uint8`` arrays are pictures: they come out as float32 in [0, 1].
+        a list of arrays of different length, or a list of things with a method ``decode()`` that returns an array: it
+        is called when an item is asked for. ``uint8`` arrays are pictures: they come out as float32 in [0, 1].
     target : array, shape (n,)
         Integers for classes, floats for values.
     groups : array, shape (n,), optional
@@ -164,8 +165,12 @@ def _stored(values):
 
 
 def _scaled(values):
+    if values.dtype == object and len(values) and hasattr(values[0], "decode"):
+        values = np.stack([value.decode() for value in values])
     return values.astype(np.float32) / 255 if values.dtype == np.uint8 else values
 
 
 def _as_item(value):
-    return value if isinstance(value, str) else torch.as_tensor(_scaled(np.asarray(value)))
+    if isinstance(value, str):
+        return value
+    return torch.as_tensor(_scaled(value.decode() if hasattr(value, "decode") else np.asarray(value)))

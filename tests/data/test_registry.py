@@ -61,6 +61,7 @@ def test_every_entry_is_complete(entry):
         ("audio_visual_digits", "Given the digit, picture and sound are independent"),
         ("sst2", "optimistic"),
         ("sp500", "Survivors only"),
+        ("coco_captions", "only its own counts"),
         ("wordllama", "terms of their own"),
         ("minilm", "Apache-2.0"),
         ("efficientnet", "Apache-2.0"),

@@ -1,0 +1,169 @@
+"""Reader of MS COCO's captioned photographs in their official layout, from a folder that the learner names."""
+
+import json
+import os
+from dataclasses import dataclass
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+
+from mmcourse.data.canonical import VALID_SHARE, opened, own_folder
+from mmcourse.data.errors import DataError
+
+PARTS = ("train2017", "val2017")
+FEWEST = 10  # pictures, so that a tenth can be held out
+IMAGE_FIELDS = {"id": int, "file_name": str}
+CAPTION_FIELDS = {"image_id": int, "caption": str}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture on disk, read when it is asked for.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    size : int
+        Side of the square it becomes, in pixels.
+    """
+
+    path: Path
+    size: int
+
+    def decode(self):
+        """Return the middle of the picture, its short side resized to `size`; shape (3, size, size), uint8.
+
+        Raises
+        ------
+        DataError
+            The file is gone or damaged.
+        """
+        from PIL import Image, ImageOps
+
+        try:
+            with Image.open(self.path) as picture:
+                picture.draft(None, (2 * self.size, 2 * self.size))  # a large JPEG need not be read in full
+                opaque = picture.convert("RGBA") if picture.mode == "P" else picture
+                square = ImageOps.fit(opaque.convert("RGB"), (self.size, self.size))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(f"The picture {self.path} is missing or damaged ({error}); unpack it again.") from error
+        return np.asarray(square).transpose(2, 0, 1)
+
+
+def coco_folder(folder=None):
+    """Return the folder with MS COCO 2017, as given or from ``MMCOURSE_FOLDER_COCO_CAPTIONS``."""
+    files = [f"annotations/captions_{part}.json" for part in PARTS] + [f"{part}/" for part in PARTS]
+    advice = (
+        "Download '2017 Train images', '2017 Val images' and '2017 Train/Val annotations' of MS COCO (20 GB), "
+        "unpack all three into one folder"
+    )
+    return own_folder("coco_captions", folder, files, advice)
+
+
+def load_coco_captions(_=None, *, folder=None, captions="first", size=96, limit=None):
+    """Return photographs with captions in English; the target and the group are the number of the photograph.
+
+    val2017 is the test set, since the official test part has no captions; a tenth of the pictures of train2017 are held
+    out for validation. Pictures are read when they are asked for: the short side is resized to `size`, the middle is
+    cut out. White space in captions is tidied; pictures without a caption are left out.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Holds annotations/, train2017/ and val2017/; by default ``MMCOURSE_FOLDER_COCO_CAPTIONS``.
+    captions : str
+        "first": each picture once, with its first caption. "all": once with each of its captions.
+    size : int
+        In pixels.
+    limit : int, optional
+        Use only the first so many pictures of train2017, and of val2017; at least 10.
+
+    Returns
+    -------
+    DataSplits
+        Items ``{"image": (3, size, size) in [0, 1], "text": str}`` and the number of the picture.
+
+    Raises
+    ------
+    DataError
+        Something is missing or damaged; the message names it.
+    ValueError
+        A bad option.
+    """
+    from mmcourse.data.splits import DataSplits, split_by_group
+
+    if captions not in ("first", "all"):
+        raise ValueError(f"captions must be 'first' or 'all', not {captions!r}")
+    _need_whole("size", size, 1)
+    if limit is not None:
+        _need_whole("limit", limit, FEWEST)
+    folder = coco_folder(folder)
+    train, test = (_read(folder, part, limit) for part in PARTS)
+    if both := train.keys() & test.keys():
+        raise DataError(f"Picture {min(both)} is in the captions of train2017 and of val2017; unpack both files again.")
+    if len(train) < FEWEST:
+        raise DataError(f"captions_train2017.json describes only {len(train)} pictures; download it again.")
+    numbers = list(train)
+    rows = split_by_group(numbers, np.zeros(len(train)), (1 - VALID_SHARE, VALID_SHARE))
+    kept, held_out = ({numbers[row]: train[numbers[row]] for row in part} for part in rows)
+    return DataSplits(*(_split(part, captions, size) for part in (kept, held_out, test)))
+
+
+def _need_whole(name, value, least):
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def _read(folder, part, limit):
+    """Return ``{number: (path, captions)}`` of the described pictures of one part, in the order of the file."""
+    path = folder / "annotations" / f"captions_{part}.json"
+    try:
+        content = json.load(opened(path))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON ({error}); download it again.") from error
+    names = {row["id"]: row["file_name"] for row in _rows(path, content, "images", IMAGE_FIELDS)}
+    texts = {number: [] for number in names}
+    for place, row in enumerate(_rows(path, content, "annotations", CAPTION_FIELDS)):
+        if row["image_id"] not in texts:
+            raise DataError(f"{path}: entry {place} of annotations describes picture {row['image_id']}, not in images.")
+        if text := " ".join(row["caption"].split()):
+            texts[row["image_id"]].append(text)
+    described = [number for number in names if texts[number]][:limit]
+    if not described:
+        raise DataError(f"{path} describes no picture; download it again.")
+    _need_pictures(folder / part, [names[number] for number in described])
+    return {number: (folder / part / names[number], texts[number]) for number in described}
+
+
+def _rows(path, content, key, fields):
+    """Return a list of the file after checking every entry."""
+    rows = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(rows, list):
+        raise DataError(f"{path} has no list of {key}; it is not a caption file of MS COCO.")
+    for place, row in enumerate(rows):
+        for field, kind in fields.items():
+            if not isinstance(row, dict) or not isinstance(row.get(field), kind):
+                wanted = "whole number" if kind is int else "text"
+                raise DataError(f"{path}: entry {place} of {key} has no {field} that is a {wanted}.")
+    return rows
+
+
+def _need_pictures(folder, names):
+    present = {entry.name for entry in os.scandir(folder)}
+    absent = [name for name in names if name not in present]
+    if absent:
+        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise DataError(f"The folder {folder} holds no {absent[0]}{more}; unpack the pictures again.")
+
+
+def _split(pictures, captions, size):
+    from mmcourse.data.splits import Split
+
+    images, texts, numbers = [], [], []
+    for number, (path, found) in pictures.items():
+        chosen = found if captions == "all" else found[:1]
+        images += [Picture(path, size)] * len(chosen)
+        texts += chosen
+        numbers += [number] * len(chosen)
+    return Split({"image": images, "text": texts}, numbers, numbers)
