@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -181,7 +182,16 @@ def test_every_kind_of_picture_becomes_rgb(tmp_path, mode, suffix):
 def test_a_transparent_palette_gives_no_warning(tmp_path):
     picture = striped(64, 32, "P")
     picture.save(tmp_path / "picture.png", transparency=bytes(range(256)))
-    assert Picture(tmp_path / "picture.png", 32).decode().shape == (3, 32, 32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Picture(tmp_path / "picture.png", 32).decode().shape == (3, 32, 32)
+
+
+def test_a_large_picture_keeps_its_fine_lines(tmp_path):
+    board = np.kron(np.indices((16, 16)).sum(axis=0) % 2, np.ones((4, 4))).astype(np.uint8)
+    Image.fromarray(255 * board).save(tmp_path / "board.jpg", quality=95)
+    decoded = Picture(tmp_path / "board.jpg", 16).decode()
+    assert ((decoded > 127) == board[::4, ::4]).all()
 
 
 def test_a_picture_cut_short_at_any_place(folder):
