@@ -15,22 +15,15 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from mmcourse import ensembles
 
-FRESH = np.random.default_rng().integers(1_000_000)  # drawn anew in every run
 
-
-@pytest.fixture(autouse=True)
-def _show_the_seed():
-    print("FRESH =", FRESH)  # pytest shows it when a test fails
+@pytest.fixture
+def numbers(fresh):
+    return make_regression(120, 7, noise=10, random_state=fresh)
 
 
 @pytest.fixture
-def numbers():
-    return make_regression(120, 7, noise=10, random_state=FRESH)
-
-
-@pytest.fixture
-def labels():
-    X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=FRESH)
+def labels(fresh):
+    X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=fresh)
     return X, np.array(["cat", "dog", "a longer name"])[y]
 
 
@@ -70,11 +63,11 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("name", "options"), PAIRS)
-def test_equals_scikit_learn_on_the_same_bootstraps(name, options, numbers, labels):
+def test_equals_scikit_learn_on_the_same_bootstraps(name, options, numbers, labels, fresh):
     X, y = labels if name.endswith("Classifier") else numbers
     oob = options.get("bootstrap", True)
     many = {"oob_score": True, "n_estimators": max(options.get("n_estimators", 0), 25)} if oob else {}
-    options = {**options, **many, "random_state": int(FRESH)}
+    options = {**options, **many, "random_state": fresh}
     ours = getattr(ensembles, name)(**options).fit(X[:100], y[:100])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn warns where a row is never out of bag

@@ -26,24 +26,22 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from mmcourse.ensembles import RandomForestClassifier, StackingClassifier, StackingRegressor
 
-FRESH = int(np.random.default_rng().integers(1_000_000))  # drawn anew in every run
 NUMBER_BASES = [("ridge", Ridge()), ("knn", KNeighborsRegressor()), ("tree", DecisionTreeRegressor(random_state=0))]
 LABEL_BASES = [("logistic", LogisticRegression()), ("bayes", GaussianNB()), ("svm", SVC(random_state=0))]
 
 
-@pytest.fixture(autouse=True)
-def _show_the_seed():
-    print("FRESH =", FRESH)  # pytest shows it when a test fails
+@pytest.fixture
+def numbers(fresh):
+    return make_regression(150, 6, noise=10, random_state=fresh)
 
 
 @pytest.fixture
-def numbers():
-    return make_regression(150, 6, noise=10, random_state=FRESH)
+def labelled(fresh):
+    def make(n_classes):
+        X, y = make_classification(200, 8, n_informative=5, n_classes=n_classes, random_state=fresh)
+        return X, np.array(["cat", "dog", "a longer name"])[y]
 
-
-def labelled(n_classes):
-    X, y = make_classification(200, 8, n_informative=5, n_classes=n_classes, random_state=FRESH)
-    return X, np.array(["cat", "dog", "a longer name"])[y]
+    return make
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,7 @@ def test_regression_equals_scikit_learn_on_the_same_folds(numbers, passthrough, 
 @pytest.mark.parametrize("passthrough", [False, True])
 @pytest.mark.parametrize("method", ["auto", "decision_function", "predict_proba"])
 @pytest.mark.parametrize("cv", [None, StratifiedKFold(3, shuffle=True, random_state=1)])
-def test_classification_equals_scikit_learn_on_the_same_folds(n_classes, passthrough, method, cv):
+def test_classification_equals_scikit_learn_on_the_same_folds(n_classes, passthrough, method, cv, labelled):
     X, y = labelled(n_classes)
     bases = LABEL_BASES[:2] if method == "predict_proba" else LABEL_BASES
     bases = [LABEL_BASES[0], LABEL_BASES[2]] if method == "decision_function" else bases
@@ -112,8 +110,8 @@ class Recorder(LinearRegression):
         return super().predict(X)
 
 
-def test_time_series_split_chains_forward():
-    X = np.column_stack([np.arange(60.0), np.random.default_rng(FRESH).normal(size=60)])
+def test_time_series_split_chains_forward(fresh):
+    X = np.column_stack([np.arange(60.0), np.random.default_rng(fresh).normal(size=60)])
     Recorder.log.clear()
     model = StackingRegressor([("recorder", Recorder())], cv=TimeSeriesSplit(4, gap=2)).fit(X, X[:, 1])
     assert len(Recorder.log) == 4
@@ -163,7 +161,7 @@ def test_a_row_tested_twice_counts_with_its_average(numbers):
     np.testing.assert_allclose(model.out_of_fold_[:, 0], total / 2)
 
 
-def test_groups_reach_the_splitter():
+def test_groups_reach_the_splitter(labelled):
     X, y = labelled(2)
     groups = np.repeat(np.arange(20), 10)
     cv = GroupKFold(4)
@@ -173,7 +171,7 @@ def test_groups_reach_the_splitter():
     np.testing.assert_allclose(model.out_of_fold_[:, 1], expected)
 
 
-def test_texts_tables_and_sparse_matrices_pass_through():
+def test_texts_tables_and_sparse_matrices_pass_through(labelled):
     texts, y = ["good film", "bad film", "good plot", "bad plot"] * 10, ["+", "-"] * 20
     bases = [("bayes", make_pipeline(CountVectorizer(), MultinomialNB()))]
     assert StackingClassifier(bases).fit(texts, y).predict(["a good one", "a bad one"]).tolist() == ["+", "-"]
@@ -188,7 +186,7 @@ def test_texts_tables_and_sparse_matrices_pass_through():
     assert list(model.feature_names_in_) == list(frame.columns)
 
 
-def test_votes_are_one_column_a_class_and_missing_classes_get_zero():
+def test_votes_are_one_column_a_class_and_missing_classes_get_zero(labelled):
     X, y = labelled(3)
     votes = StackingClassifier([("svm", SVC())], stack_method="predict").fit(X, y).out_of_fold_
     assert votes.shape == (200, 3)
@@ -200,7 +198,7 @@ def test_votes_are_one_column_a_class_and_missing_classes_get_zero():
         StackingClassifier([("svm", SVC())], stack_method="decision_function", cv=TimeSeriesSplit(2)).fit(X, late)
 
 
-def test_the_final_model_decides_which_methods_exist():
+def test_the_final_model_decides_which_methods_exist(labelled):
     X, y = labelled(2)
     model = StackingClassifier(LABEL_BASES, final_estimator=LinearSVC()).fit(X, y)
     assert hasattr(model, "decision_function")
@@ -225,7 +223,7 @@ def test_settings_of_the_bases_are_reachable_by_name():
         ([("bayes", GaussianNB())], {"cv": 1}, "k-fold"),
     ],
 )
-def test_bad_settings_are_named(bases, options, message):
+def test_bad_settings_are_named(bases, options, message, labelled):
     with pytest.raises(ValueError, match=message):
         StackingClassifier(bases, **options).fit(*labelled(2))
 
