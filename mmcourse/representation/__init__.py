@@ -35,6 +35,7 @@ _HOMES = {
     "hertz_to_mel": "audio",
     "hog": "image",
     "jitter_colour": "augment",
+    "mean_message": "graph",
     "mean_pool": "text_vectors",
     "mel_filters": "audio",
     "mel_spectrogram": "audio",

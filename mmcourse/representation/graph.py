@@ -87,7 +87,7 @@ class GraphEncoder(nn.Module):
             updated = {kind: own[kind](features[kind]) for kind in self.dims}
             for link in self.links:
                 news = messages["->".join(link)](features[link[0]])
-                updated[link[1]] = updated[link[1]] + _mean_message(news, edges[link], len(features[link[1]]))
+                updated[link[1]] = updated[link[1]] + _gather(news, edges[link], len(features[link[1]]))
             features = updated
         return features
 
@@ -97,16 +97,42 @@ class GraphEncoder(nn.Module):
         for kind, width in self.dims.items():
             check_tensor(f"features[{kind!r}]", features[kind], (2,), width)
         for link, pairs in edges.items():
-            if not isinstance(pairs, torch.Tensor) or pairs.dtype != torch.int64 or pairs.ndim != 2 or len(pairs) != 2:
-                raise ValueError(f"edges[{link!r}] must be an int64 tensor (2, E)")
-            for kind, nodes in zip(link, pairs, strict=True):
-                if nodes.numel() > 0 and not 0 <= int(nodes.min()) <= int(nodes.max()) < len(features[kind]):
-                    raise ValueError(f"edges[{link!r}] must number {kind} nodes 0 to {len(features[kind]) - 1}")
+            _check_edges(f"edges[{link!r}]", pairs, link, [len(features[kind]) for kind in link])
 
 
-def _mean_message(news, pairs, n_targets):
+def mean_message(features, edges):
+    """Take at each target the mean of what its sources send.
+
+    Parameters
+    ----------
+    features : float tensor (n, d), one row a node; under autocast the sum is kept in float32
+    edges : int64 tensor (2, E), sources in the first row, targets in the second; E may be 0
+
+    Returns
+    -------
+    tensor (n, d) : zeros at a node without a source
+
+    Raises
+    ------
+    ValueError
+        On a wrong shape or dtype, or a node number out of range.
+    """
+    check_tensor("features", features, (2,))
+    _check_edges("edges", edges, ("source", "target"), (len(features), len(features)))
+    return _gather(features, edges, len(features))
+
+
+def _check_edges(name, edges, kinds, counts):
+    if not isinstance(edges, torch.Tensor) or edges.dtype != torch.int64 or edges.ndim != 2 or len(edges) != 2:
+        raise ValueError(f"{name} must be an int64 tensor (2, E)")
+    for kind, count, nodes in zip(kinds, counts, edges, strict=True):
+        if nodes.numel() > 0 and not 0 <= int(nodes.min()) <= int(nodes.max()) < count:
+            raise ValueError(f"{name} must number {kind} nodes 0 to {count - 1}")
+
+
+def _gather(news, edges, n_targets):
     """Mean of the sources' news at each target: (n_sources, d), (2, E) -> (n_targets, d); zeros without a source."""
-    sources, targets = pairs
+    sources, targets = edges
     total = news.new_zeros(n_targets, news.shape[1], dtype=torch.promote_types(news.dtype, torch.float32))
     total = total.index_add(0, targets, news[sources].to(total.dtype))
     return total / torch.bincount(targets, minlength=n_targets).clamp(min=1)[:, None]

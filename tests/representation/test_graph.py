@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmcourse.representation.graph import GraphEncoder, nearest_neighbour_edges
+from mmcourse.representation.graph import GraphEncoder, mean_message, nearest_neighbour_edges
 
 DIMS = {"image": 5, "text": 4}
 LINKS = [("text", "image"), ("image", "text"), ("image", "image")]
@@ -95,6 +95,16 @@ def test_parameters_are_counted_and_trained_under_autocast_too():
         torch.testing.assert_close(half[kind].float(), result[kind], rtol=0, atol=2e-2)
 
 
+def test_a_message_is_the_mean_of_what_arrives():
+    features = torch.randn(5, 3)
+    edges = torch.tensor([[0, 1, 1, 2, 0], [3, 3, 0, 0, 3]])
+    expected = torch.zeros(5, 3)
+    expected[3] = (2 * features[0] + features[1]) / 3
+    expected[0] = (features[1] + features[2]) / 2
+    torch.testing.assert_close(mean_message(features, edges), expected)
+    assert (mean_message(features, edges[:, :0]) == 0).all()
+
+
 def test_nearest_neighbours_equal_a_plain_search():
     x = torch.randn(9, 4)
     sources, targets = nearest_neighbour_edges(x, 3)
@@ -131,6 +141,9 @@ def test_bad_input_is_named(features, edges, message):
         (lambda: GraphEncoder(DIMS, LINKS, 6, 0), "rounds be at least 1"),
         (lambda: nearest_neighbour_edges(torch.randn(4, 2), 4), "k must be from 1 to 3"),
         (lambda: nearest_neighbour_edges(torch.randn(4), 1), "x must have 2 axes"),
+        (lambda: mean_message(torch.randn(4), torch.zeros(2, 1).long()), "features must have 2 axes"),
+        (lambda: mean_message(torch.randn(4, 2), torch.zeros(2, 1)), "edges must be an int64 tensor"),
+        (lambda: mean_message(torch.randn(4, 2), torch.tensor([[0], [4]])), "edges must number target nodes 0 to 3"),
     ],
 )
 def test_bad_settings_are_named(make, message):

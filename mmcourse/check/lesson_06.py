@@ -1,0 +1,220 @@
+"""Checks of lesson 06: contrastive divergence, reconstruction loss, CCA, recall, messages."""
+
+import numpy as np
+
+from mmcourse.check.engine import Mistake, close, exercise, require
+
+
+def _say(answer, mistakes, otherwise):
+    """Name the mistake whose value the answer has; a value of another shape cannot be it."""
+    for message, value in mistakes.items():
+        require(np.shape(answer) != np.shape(value) or not close(answer, value), message)
+    raise Mistake(otherwise)
+
+
+def _sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+@exercise("6.1")
+def ex6_1(weight_update):
+    """One step of contrastive divergence: what the data put together, minus what the dream did."""
+    rng = np.random.default_rng(61)
+    visible, dream = rng.uniform(size=(2, 6, 4))
+    weight, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+    def together(v, on):
+        return v.T @ on / len(v)
+
+    on, on_dream = _sigmoid(visible @ weight + bias), _sigmoid(dream @ weight + bias)
+    expected = together(visible, on) - together(dream, on_dream)
+    answer = weight_update(visible.copy(), dream.copy(), weight.copy(), bias.copy())
+    if np.shape(answer) == expected.T.shape and close(answer, expected.T):
+        raise Mistake("your update is (H, V), turned over; pixels come first: visible transposed times probabilities")
+    if close(answer, expected):
+        return
+    linear = together(visible, visible @ weight + bias) - together(dream, dream @ weight + bias)
+    no_bias = together(visible, _sigmoid(visible @ weight)) - together(dream, _sigmoid(dream @ weight))
+    flips = together(visible, on > 0.5) - together(dream, on_dream > 0.5)
+    mistakes = {
+        "the sign is turned: this makes the dream cheaper and the data dearer": -expected,
+        "you summed over the batch; divide by its size B": expected * len(visible),
+        "the dream is missing: subtract from the data's term the same term of the dream": together(visible, on),
+        "the hidden units of the dream must be computed from the dream, not from the data": together(visible, on)
+        - together(dream, on),
+        "put the hidden units' input through the sigmoid, to get probabilities": linear,
+        "the hidden bias is missing in p(h | v)": no_bias,
+        "you rounded the hidden units to 0 and 1; use their probabilities": flips,
+    }
+    _say(answer, mistakes, "the shape is right, the numbers are not; compare with the worked example")
+
+
+@exercise("6.2")
+def ex6_2(reconstruction_loss):
+    """Mean over senses of the mean squared error over what is present."""
+    import torch
+
+    rng = torch.Generator().manual_seed(62)
+    widths = {"image": 2, "audio": 5}
+    features = {name: torch.randn(6, d, generator=rng) for name, d in widths.items()}
+    rebuilt = {name: torch.randn(6, d, generator=rng) for name, d in widths.items()}
+    present = {"image": torch.tensor([1, 1, 0, 0, 1, 0]).bool(), "audio": torch.tensor([1, 1, 1, 1, 0, 1]).bool()}
+
+    def ask(features, present):
+        copies = [{name: x.clone() for name, x in part.items()} for part in (rebuilt, features, present)]
+        answer = reconstruction_loss(*copies)
+        require(torch.is_tensor(answer), "return a torch tensor, so that the loss has a gradient")
+        return answer
+
+    squared = {name: (rebuilt[name] - features[name]) ** 2 for name in widths}
+    kept = {name: squared[name][present[name]] for name in widths}
+    means = torch.stack([x.mean() for x in kept.values()])
+    answer = ask(features, present)
+    if not close(answer, means.mean(), 1e-5):
+        absolute = [(rebuilt[n] - features[n]).abs()[present[n]].mean() for n in widths]
+        mistakes = {
+            "rows that are not present count too; leave them out": sum(x.mean() for x in squared.values()) / 2,
+            "you added up the senses; take their mean": means.sum(),
+            "you divided by all rows; divide by those that are present": sum(
+                x.sum() / squared[n].numel() for n, x in kept.items()
+            )
+            / 2,
+            "the wide sense has more say: average within each sense first": torch.cat(
+                [x.flatten() for x in kept.values()]
+            ).mean(),
+            "average over the numbers of a row too, not only over rows": sum(x.sum(1).mean() for x in kept.values())
+            / 2,
+            "you added up the squares; take their mean": sum(x.sum() for x in kept.values()) / 2,
+            "these are absolute errors; square them": sum(absolute) / 2,
+        }
+        _say(answer, mistakes, f"expected {means.mean():.4f} for two random senses, got {float(answer):.4f}")
+    hurt = {n: torch.where(present[n][:, None], x, torch.nan) for n, x in features.items()}
+    nan = "an absent row holds NaN, and your loss is NaN: NaN times 0 is NaN, so pick the present rows first"
+    require(close(ask(hurt, present), means.mean(), 1e-5), nan)
+    nobody = {"image": torch.zeros(6).bool(), "audio": present["audio"]}
+    alone = ask(features, nobody)
+    require(
+        bool(torch.isfinite(alone)), "when nobody has a sense your loss is NaN (the mean of nothing); count it as 0"
+    )
+    half = "a sense that nobody has counts as 0 and is still one of the senses you divide by"
+    require(close(alone, means[1] / 2, 1e-5), half)
+
+
+def _whiten(x):
+    variances, axes = np.linalg.eigh(np.cov(x.T))
+    return axes / np.sqrt(variances)
+
+
+def _three(answer, shapes):
+    """Check that three arrays of the right shapes came back."""
+    three = "return three things: correlations, directions of x, directions of y"
+    require(isinstance(answer, tuple | list) and len(answer) == 3, three)
+    for part, shape, name in zip(answer, shapes, ("correlations", "x directions", "y directions"), strict=True):
+        require(np.shape(part) == shape, f"the {name} have shape {np.shape(part)}, they should have shape {shape}")
+    return [np.asarray(part, dtype=float) for part in answer]
+
+
+@exercise("6.3")
+def ex6_3(cca):
+    """Whiten, decompose the cross-covariance, undo the whitening."""
+    rng = np.random.default_rng(63)
+    cause = rng.normal(size=(80, 2))
+    x = cause @ rng.normal(size=(2, 4)) + rng.normal(size=(80, 4)) + 3
+    y = cause @ rng.normal(size=(2, 3)) + rng.normal(size=(80, 3)) - 2
+    x_centred, y_centred = x - x.mean(axis=0), y - y.mean(axis=0)
+    a, b = _whiten(x), _whiten(y)
+    u, rho, vt = np.linalg.svd((x_centred @ a).T @ (y_centred @ b) / 79)
+    answer = cca(x.copy(), y.copy(), 2)
+    correlations, left, right = _three(answer, [(2,), (4, 2), (3, 2)])
+    if not close(correlations, rho[:2]):
+        mistakes = {
+            "divide the cross-covariance by N - 1; a correlation is at most 1": rho[:2] * 79,
+            "divide by N - 1, not by N, as np.cov does for the whitening": rho[:2] * 79 / 80,
+            "these are covariances: whiten both views first": np.linalg.svd(x_centred.T @ y_centred / 79)[1][:2],
+            "centre both views first: subtract the mean of each column": np.linalg.svd((x @ a).T @ (y @ b) / 79)[1][:2],
+            "these are squared correlations": rho[:2] ** 2,
+            "these are the smallest correlations; keep the first ones": rho[1:],
+        }
+        _say(correlations, mistakes, f"expected correlations {rho[:2].round(4)}, got {correlations.round(4)}")
+    bare = "the directions belong to the whitened views; multiply them by the whitening matrix"
+    for directions, whitener, basis, name in ((left, a, u, "x"), (right, b, vt.T, "y")):
+        if close(abs(directions), abs(basis[:, :2])):
+            raise Mistake(bare)
+        turned = "NumPy's third result is V transposed: its rows are the directions of " + name
+        require(name == "x" or not close(abs(directions), abs(whitener @ vt[:, :2])), turned)
+        if not close(abs(directions), abs(whitener @ basis[:, :2])):
+            raise Mistake(f"the correlations are right, the directions of {name} are not")
+    agree = [np.corrcoef(x @ left[:, i], y @ right[:, i])[0, 1] for i in range(2)]
+    require(close(agree, rho[:2]), "the signs of a pair do not belong together: x and y come from one SVD")
+
+
+@exercise("6.4")
+def ex6_4(recall_at_k):
+    """Share of queries whose match is among the k most similar items."""
+    similarity = np.random.default_rng(64).normal(size=(9, 9)) + np.eye(9)
+    rank = (similarity >= np.diag(similarity)[:, None]).sum(axis=1)
+    from_columns = (similarity >= np.diag(similarity)).sum(axis=0)
+    lowest = (similarity <= np.diag(similarity)[:, None]).sum(axis=1)
+    expected, answers = [], []
+    for k in (1, 2, 3, 5):
+        expected.append((rank <= k).mean())
+        answers.append(recall_at_k(similarity.copy(), k))
+    if close(answers, expected):
+        return
+    ks = (1, 2, 3, 5)
+    mistakes = {
+        "each row is a query: compare within rows; you compared within columns": [
+            (from_columns <= k).mean() for k in ks
+        ],
+        "this is recall at k + 1: fewer than k items may be more similar than the match": [
+            (rank <= k + 1).mean() for k in ks
+        ],
+        "this is recall at k - 1: the match itself may be one of the k": [(rank <= k - 1).mean() for k in ks],
+        "higher is more similar; you took the least similar items": [(lowest <= k).mean() for k in ks],
+        "return the share of queries, not their number": [(rank <= k).sum() for k in ks],
+        "do not divide by k: a query finds its match or not": [(rank <= k).mean() / k for k in ks],
+    }
+    _say(answers, mistakes, f"expected {np.round(expected, 3)} for k = 1, 2, 3, 5, got {np.round(answers, 3)}")
+
+
+@exercise("6.5")
+def ex6_5(mean_message):
+    """Mean of the sources' features at each target."""
+    import torch
+
+    features = torch.randn(5, 3, generator=torch.Generator().manual_seed(65))
+    edges = torch.tensor([[0, 1, 2, 3, 3, 0], [1, 2, 1, 1, 0, 2]])  # node 4 has no link, 3 gets no message
+
+    def spread(sources, targets, own=0.0):
+        links = own * torch.eye(5)
+        for s, t in zip(sources.tolist(), targets.tolist(), strict=True):
+            links[t, s] += 1
+        return links
+
+    def mean(links):
+        return links @ features / links.sum(1, keepdim=True).clamp(min=1)
+
+    links, back = spread(*edges), spread(*edges.flip(0))
+    answer = mean_message(features.clone(), edges.clone())
+    if close(answer, mean(links), 1e-5):
+        return
+    alone = "a node that nobody links to has 0 / 0; give it zeros"
+    require(bool(torch.isfinite(torch.as_tensor(answer)).all()), alone)
+    last = torch.zeros_like(features)
+    last[edges[1]] = features[edges[0]]
+    counts = links.sum(1, keepdim=True).clamp(min=1)
+    mistakes = {
+        "this is the sum; divide by how many messages arrived": links @ features,
+        "the direction is turned: row 0 sends, row 1 receives": mean(back),
+        "the node's own features are in it; only its sources send": mean(spread(*edges, own=1.0)),
+        "divide by the messages that arrive at a node, not by those it sends": links
+        @ features
+        / links.sum(0)[:, None].clamp(min=1),
+        "of several messages to one node only the last was kept: `a[i] += b` adds once; use index_add": last / counts,
+        "of several messages to one node only the last was kept: use index_add": last,
+        "a node without messages should get zeros, not its own features": torch.where(
+            links.sum(1, keepdim=True) > 0, mean(links), features
+        ),
+        "this is the mean over all nodes; divide by the messages that arrived": links @ features / 5,
+    }
+    _say(answer, mistakes, "the shape is right, the numbers are not; compare with the worked example")
