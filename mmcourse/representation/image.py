@@ -5,6 +5,7 @@ Pictures are tensors or arrays of shape (C, H, W) or (B, C, H, W) with C = 1 or 
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -126,8 +127,8 @@ def hog(images, orientations=9, pixels_per_cell=(8, 8), cells_per_block=(3, 3)):
         raise ValueError(f"pictures must have at least {rows} x {columns} pixels, not {tuple(images.shape[-2:])}")
     length, angle = _gradients(images.reshape(-1, *images.shape[-3:]))
     place = (angle * orientations / 180).long().clamp(max=orientations - 1)
-    votes = torch.stack([torch.where(place == i, length, 0.0) for i in range(orientations)], dim=1)
-    cells = functional.avg_pool2d(votes, pixels_per_cell)
+    votes = (torch.where(place == i, length, 0.0) for i in range(orientations))
+    cells = torch.stack([functional.avg_pool2d(vote, pixels_per_cell) for vote in votes], dim=1)
     blocks = cells.unfold(2, cells_per_block[0], 1).unfold(3, cells_per_block[1], 1)
     blocks = blocks.permute(0, 2, 3, 4, 5, 1).flatten(3)  # one row a block
     blocks = _unit(_unit(blocks).clamp(max=0.2))
@@ -169,7 +170,8 @@ def sift(image):
     if min(grey.shape) < 12 or grey.max() == grey.min():  # the detector's smallest scale
         return torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0, 128)
     try:
-        detector.detect_and_extract(grey.detach().cpu().numpy())
+        with np.errstate(divide="ignore", invalid="ignore"):  # where the picture is flat; no key point comes of it
+            detector.detect_and_extract(grey.detach().cpu().numpy())
     except RuntimeError:  # it found none
         return torch.zeros(0, 2, dtype=torch.int64), torch.zeros(0, 128)
     return torch.as_tensor(detector.keypoints), torch.as_tensor(detector.descriptors).float()

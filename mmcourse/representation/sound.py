@@ -14,7 +14,7 @@ from mmcourse.representation.audio import check_positive, check_samples, mel_spe
 SILENCE = 1e-5  # root mean square, -100 dB
 
 
-def trim(samples, *, top_db=60.0):
+def trim(samples, *, top_db=60.0, frame_length=2048, hop_length=512):
     """Cut silence off both ends.
 
     Parameters
@@ -23,6 +23,8 @@ def trim(samples, *, top_db=60.0):
         One clip: trimmed clips differ in length.
     top_db : float
         What is this many decibels below the loudest frame counts as silence.
+    frame_length, hop_length : int
+        Samples in a frame, and from one frame to the next.
 
     Returns
     -------
@@ -31,17 +33,19 @@ def trim(samples, *, top_db=60.0):
     Raises
     ------
     ValueError
-        Bad samples, more than one clip, a clip that is silent throughout, or top_db not positive.
+        Bad samples, more than one clip, a clip that is silent throughout, or an argument that is not positive.
     """
     import librosa
 
     samples = check_samples(samples)
-    check_positive(top_db=top_db)
+    check_positive(top_db=top_db, frame_length=frame_length, hop_length=hop_length)
     if samples.ndim != 1:
         raise ValueError(f"trim takes one clip of shape (N,), not {tuple(samples.shape)}")
     if _rms(samples) < SILENCE:
         raise ValueError("the clip is silent throughout: nothing would be left of it")
-    _, (start, end) = librosa.effects.trim(samples.detach().cpu().numpy(), top_db=top_db)
+    _, (start, end) = librosa.effects.trim(
+        samples.detach().cpu().numpy(), top_db=top_db, frame_length=frame_length, hop_length=hop_length
+    )
     return samples[start:end]
 
 
