@@ -69,6 +69,8 @@ def test_ties_share():
     torch.testing.assert_close(vote_decisions(two), torch.tensor([[0.5, 0.5, 0.0]]))
     torn = torch.tensor([[[0.5, 0.5, 0.0]]])
     torch.testing.assert_close(vote_decisions(torn), torn[0])
+    sure = torch.tensor([[[0.0, 0.8, 0.2]]])
+    torch.testing.assert_close(vote_decisions(torch.cat([torn, sure])), torch.tensor([[0.25, 0.75, 0.0]]))
 
 
 def test_product_with_certain_models():
