@@ -22,6 +22,7 @@ _SUBMODULES = (
     "data",
     "doctor",
     "ensembles",
+    "fusion",
     "metrics",
     "plotting",
     "representation",

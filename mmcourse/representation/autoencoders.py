@@ -4,8 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mmcourse.inputs import check_keys, check_mask, check_tensor, keep
 from mmcourse.representation.encoders import MLPEncoder
-from mmcourse.representation.inputs import check_keys, check_mask, check_tensor, keep
 
 
 class Autoencoder(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.representation.inputs import check_tensor
+from mmcourse.inputs import check_tensor
 
 
 class RBM(nn.Module):

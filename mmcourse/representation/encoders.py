@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.representation.inputs import check_mask, check_pictures, check_tensor, keep, masked_mean
+from mmcourse.inputs import check_mask, check_pictures, check_tensor, keep, masked_mean, positions
 
 
 def scaled_dot_product_attention(query, key, value, mask=None):
@@ -176,13 +176,6 @@ class LSTMEncoder(nn.Module):
         return (masked_mean(states, mask), None) if self.pool else (states, mask)
 
 
-def _positions(length, width, like):
-    """Sinusoidal positions (length, width) (Vaswani et al. 2017, section 3.5), for any width and length."""
-    steps = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]
-    rates = 10000 ** (-torch.arange(0, width, 2, device=like.device, dtype=torch.float32) / width)
-    return torch.stack([(steps * rates).sin(), (steps * rates).cos()], -1).flatten(1)[:, :width].to(like.dtype)
-
-
 class AttentionEncoder(nn.Module):
     """Transformer encoder (Vaswani et al. 2017) with normalisation first and sinusoidal positions.
 
@@ -215,7 +208,7 @@ class AttentionEncoder(nn.Module):
     def forward(self, x, mask=None):
         x, mask = _sequence(x, mask, self.in_dim)
         x = self.input(x)
-        x = x + _positions(x.shape[1], self.out_dim, x)
+        x = x + positions(x.shape[1], self.out_dim, x)
         hidden = ~(mask | ~mask.any(1, keepdim=True))  # a row that hides every key would attend to nothing: NaN
         steps = keep(mask, self.layers(x, src_key_padding_mask=hidden))
         return (masked_mean(steps, mask), None) if self.pool else (steps, mask)

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.representation.inputs import check_keys, check_tensor
+from mmcourse.inputs import check_keys, check_tensor
 
 
 def nearest_neighbour_edges(x, k):

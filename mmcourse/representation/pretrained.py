@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from mmcourse.representation.inputs import check_mask, check_pictures, keep
+from mmcourse.inputs import check_mask, check_pictures, keep
 
 
 class PretrainedEncoder(nn.Module):

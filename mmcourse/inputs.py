@@ -1,4 +1,4 @@
-"""The checks that encoders and joint models share: one `ValueError` that names the argument and what was expected."""
+"""The checks and masked sums that blocks share: one `ValueError` that names the argument and what was expected."""
 
 import torch
 
@@ -40,6 +40,31 @@ def check_keys(name, given, expected):
         raise ValueError(f"{name} must be a dict with the keys {sorted(map(str, expected))}; got {found}")
 
 
+def check_widths(dims, out_dim):
+    """Raise unless `dims` is a filled dict of names to widths and `out_dim` is a width: whole numbers of at least 1."""
+    if not isinstance(dims, dict) or not dims:
+        raise ValueError(f"dims must be a dict of modality names to widths; got {dims!r}")
+    for name, width in {**dims, "out_dim": out_dim}.items():
+        if not isinstance(width, int) or isinstance(width, bool) or width < 1:
+            raise ValueError(f"the width of {name!r} must be a whole number of at least 1; got {width!r}")
+
+
+def check_features(features, present, dims):
+    """Check a dict of (B, d_m) against `dims`, and a dict of bool (B,) or None; return the latter, filled in."""
+    check_keys("features", features, dims)
+    for name, width in dims.items():
+        check_tensor(f"features[{name!r}]", features[name], (2,), width)
+    lengths = {name: len(features[name]) for name in dims}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"features must have one row for each item in all modalities; got {lengths} rows")
+    if present is None:
+        return {name: torch.ones(len(x), dtype=torch.bool, device=x.device) for name, x in features.items()}
+    check_keys("present", present, dims)
+    for name in dims:
+        check_mask(f"present[{name!r}]", present[name], (lengths[name],))
+    return present
+
+
 def keep(mask, x):
     """`x` where the mask (its leading axes) is True and 0 elsewhere, whatever stood there, NaN included."""
     if mask is None:
@@ -54,3 +79,10 @@ def masked_mean(x, mask):
     if mask is None:
         return x.mean(dim=1)
     return keep(mask, x).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+def positions(length, width, like):
+    """Sines and cosines of the position (Vaswani et al. 2017, section 3.5), (length, width), for any width and length."""
+    steps = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]
+    rates = 10000 ** (-torch.arange(0, width, 2, device=like.device, dtype=torch.float32) / width)
+    return torch.stack([(steps * rates).sin(), (steps * rates).cos()], -1).flatten(1)[:, :width].to(like.dtype)
