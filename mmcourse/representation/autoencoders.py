@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.inputs import check_keys, check_mask, check_tensor, keep
+from mmcourse.inputs import check_features, check_tensor, keep
 from mmcourse.representation.encoders import MLPEncoder
 
 
@@ -65,20 +65,6 @@ class MultimodalAutoencoder(nn.Module):
         self.join = nn.Linear(hidden, code_dim)
         self.decoders = nn.ModuleDict({name: MLPEncoder(code_dim, d, (hidden,)) for name, d in self.dims.items()})
 
-    def _check(self, features, present):
-        check_keys("features", features, self.dims)
-        for name, d in self.dims.items():
-            check_tensor(f"features[{name!r}]", features[name], (2,), d)
-        lengths = {name: len(features[name]) for name in self.dims}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"features must have one row for each item in all modalities; got {lengths} rows")
-        if present is None:
-            return {name: torch.ones(len(x), dtype=torch.bool, device=x.device) for name, x in features.items()}
-        check_keys("present", present, self.dims)
-        for name in self.dims:
-            check_mask(f"present[{name!r}]", present[name], (lengths[name],))
-        return present
-
     def encode(self, features, present=None):
         """Code of each item, from what is present.
 
@@ -96,7 +82,7 @@ class MultimodalAutoencoder(nn.Module):
         ValueError
             On a missing or unknown modality, or a wrong shape or dtype.
         """
-        present = self._check(features, present)
+        present = check_features(features, present, self.dims)
         total = sum(self.encoders[name](features[name], present[name])[0] for name in self.dims)
         count = sum(present[name].to(total.dtype) for name in self.dims)
         return self.join(total / count.clamp(min=1)[:, None])
@@ -120,8 +106,8 @@ class MultimodalAutoencoder(nn.Module):
         -------
         scalar tensor; 0 if nothing is present
         """
-        present = self._check(features, present)
-        seen = present if seen is None else self._check(features, seen)
+        present = check_features(features, present, self.dims)
+        seen = present if seen is None else check_features(features, seen, self.dims)
         rebuilt = self(features, {name: present[name] & seen[name] for name in self.dims})
         losses = []
         for name, d in self.dims.items():
