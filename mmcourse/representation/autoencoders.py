@@ -1,10 +1,9 @@
 """Autoencoders: one code for an item, of one modality or of several (lesson 06)."""
 
-import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.inputs import check_features, check_tensor, keep
+from mmcourse.inputs import check_features, check_tensor, check_widths, keep
 from mmcourse.representation.encoders import MLPEncoder
 
 
@@ -57,8 +56,7 @@ class MultimodalAutoencoder(nn.Module):
 
     def __init__(self, dims, code_dim, hidden=128):
         super().__init__()
-        if not isinstance(dims, dict) or not dims:
-            raise ValueError(f"dims must be a dict of at least one modality and its width; got {dims!r}")
+        check_widths(dims, code_dim)
         self.dims = {name: dims[name] for name in sorted(dims)}
         self.code_dim = code_dim
         self.encoders = nn.ModuleDict({name: MLPEncoder(d, hidden, (hidden,)) for name, d in self.dims.items()})
