@@ -86,7 +86,7 @@ def install(torch_index):
     """Install the course with its lab and test extras, by uv when it can be had and by pip otherwise."""
     run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"], check=False)
     fast = subprocess.run([str(PYTHON), "-m", "uv", "--version"], capture_output=True).returncode == 0
-    tools = [["-m", "uv", "pip", "install", "--python", PYTHON]] if fast else []
+    tools = [["-m", "uv", "pip", "install", "--compile-bytecode", "--python", PYTHON]] if fast else []
     tools.append(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "on"])
     course = ["-e", ".[lab,test]"]
     for tool in tools:
