@@ -23,30 +23,47 @@ def ex6_1(weight_update):
     visible, dream = rng.uniform(size=(2, 6, 4))
     weight, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
 
-    def together(v, on):
-        return v.T @ on / len(v)
+    def together(v, on=_sigmoid, bias=bias):
+        return v.T @ on(v @ weight + bias) / len(v)
 
-    on, on_dream = _sigmoid(visible @ weight + bias), _sigmoid(dream @ weight + bias)
-    expected = together(visible, on) - together(dream, on_dream)
+    expected = together(visible) - together(dream)
     answer = weight_update(visible.copy(), dream.copy(), weight.copy(), bias.copy())
     if np.shape(answer) == expected.T.shape and close(answer, expected.T):
         raise Mistake("your update is (H, V), turned over; pixels come first: visible transposed times probabilities")
     if close(answer, expected):
         return
-    linear = together(visible, visible @ weight + bias) - together(dream, dream @ weight + bias)
-    no_bias = together(visible, _sigmoid(visible @ weight)) - together(dream, _sigmoid(dream @ weight))
-    flips = together(visible, on > 0.5) - together(dream, on_dream > 0.5)
+    one_state = (visible - dream).T @ _sigmoid(visible @ weight + bias) / len(visible)
+    linear, flips = ([together(v, on) for v in (visible, dream)] for on in (lambda a: a, lambda a: a > 0))
     mistakes = {
         "the sign is turned: this makes the dream cheaper and the data dearer": -expected,
         "you summed over the batch; divide by its size B": expected * len(visible),
-        "the dream is missing: subtract from the data's term the same term of the dream": together(visible, on),
-        "the hidden units of the dream must be computed from the dream, not from the data": together(visible, on)
-        - together(dream, on),
-        "put the hidden units' input through the sigmoid, to get probabilities": linear,
-        "the hidden bias is missing in p(h | v)": no_bias,
-        "you rounded the hidden units to 0 and 1; use their probabilities": flips,
+        "the dream is missing: subtract from the data's term the same term of the dream": together(visible),
+        "the hidden units of the dream must be computed from the dream, not from the data": one_state,
+        "put the hidden units' input through the sigmoid, to get probabilities": linear[0] - linear[1],
+        "the hidden bias is missing in p(h | v)": together(visible, bias=0) - together(dream, bias=0),
+        "you rounded the hidden units to 0 and 1; use their probabilities": flips[0] - flips[1],
     }
     _say(answer, mistakes, "the shape is right, the numbers are not; compare with the worked example")
+
+
+def _loss_mistakes(rebuilt, features, present):
+    """Values of the loss that a slip would give, each with its name."""
+    import torch
+
+    gap = {name: rebuilt[name] - features[name] for name in features}
+    all_squared = {name: x**2 for name, x in gap.items()}
+    squared = {name: x[present[name]] for name, x in all_squared.items()}
+    over_all_rows = [x.sum() / gap[name].numel() for name, x in squared.items()]
+    everything = torch.cat([x.flatten() for x in squared.values()])
+    return {
+        "rows that are not present count too; leave them out": sum(x.mean() for x in all_squared.values()) / 2,
+        "you added up the senses; take their mean": sum(x.mean() for x in squared.values()),
+        "you divided by all rows; divide by those that are present": sum(over_all_rows) / 2,
+        "the wide sense has more say: average within each sense first": everything.mean(),
+        "average over the numbers of a row too, not only over rows": sum(x.sum(1).mean() for x in squared.values()) / 2,
+        "you added up the squares; take their mean": sum(x.sum() for x in squared.values()) / 2,
+        "these are absolute errors; square them": sum(x.sqrt().mean() for x in squared.values()) / 2,
+    }
 
 
 @exercise("6.2")
@@ -55,9 +72,7 @@ def ex6_2(reconstruction_loss):
     import torch
 
     rng = torch.Generator().manual_seed(62)
-    widths = {"image": 2, "audio": 5}
-    features = {name: torch.randn(6, d, generator=rng) for name, d in widths.items()}
-    rebuilt = {name: torch.randn(6, d, generator=rng) for name, d in widths.items()}
+    rebuilt, features = ({n: torch.randn(6, d, generator=rng) for n, d in (("image", 2), ("audio", 5))} for _ in "ab")
     present = {"image": torch.tensor([1, 1, 0, 0, 1, 0]).bool(), "audio": torch.tensor([1, 1, 1, 1, 0, 1]).bool()}
 
     def ask(features, present):
@@ -66,38 +81,20 @@ def ex6_2(reconstruction_loss):
         require(torch.is_tensor(answer), "return a torch tensor, so that the loss has a gradient")
         return answer
 
-    squared = {name: (rebuilt[name] - features[name]) ** 2 for name in widths}
-    kept = {name: squared[name][present[name]] for name in widths}
-    means = torch.stack([x.mean() for x in kept.values()])
-    answer = ask(features, present)
-    if not close(answer, means.mean(), 1e-5):
-        absolute = [(rebuilt[n] - features[n]).abs()[present[n]].mean() for n in widths]
-        mistakes = {
-            "rows that are not present count too; leave them out": sum(x.mean() for x in squared.values()) / 2,
-            "you added up the senses; take their mean": means.sum(),
-            "you divided by all rows; divide by those that are present": sum(
-                x.sum() / squared[n].numel() for n, x in kept.items()
-            )
-            / 2,
-            "the wide sense has more say: average within each sense first": torch.cat(
-                [x.flatten() for x in kept.values()]
-            ).mean(),
-            "average over the numbers of a row too, not only over rows": sum(x.sum(1).mean() for x in kept.values())
-            / 2,
-            "you added up the squares; take their mean": sum(x.sum() for x in kept.values()) / 2,
-            "these are absolute errors; square them": sum(absolute) / 2,
-        }
-        _say(answer, mistakes, f"expected {means.mean():.4f} for two random senses, got {float(answer):.4f}")
+    image, audio = (((rebuilt[n] - features[n])[present[n]] ** 2).mean() for n in ("image", "audio"))
+    expected, answer = (image + audio) / 2, ask(features, present)
+    if not close(answer, expected, 1e-5):
+        otherwise = f"expected {expected:.4f} for two random senses, got {float(answer):.4f}"
+        _say(answer, _loss_mistakes(rebuilt, features, present), otherwise)
     hurt = {n: torch.where(present[n][:, None], x, torch.nan) for n, x in features.items()}
     nan = "an absent row holds NaN, and your loss is NaN: NaN times 0 is NaN, so pick the present rows first"
-    require(close(ask(hurt, present), means.mean(), 1e-5), nan)
-    nobody = {"image": torch.zeros(6).bool(), "audio": present["audio"]}
-    alone = ask(features, nobody)
+    require(close(ask(hurt, present), expected, 1e-5), nan)
+    alone = ask(features, {"image": torch.zeros(6).bool(), "audio": present["audio"]})
     require(
         bool(torch.isfinite(alone)), "when nobody has a sense your loss is NaN (the mean of nothing); count it as 0"
     )
     half = "a sense that nobody has counts as 0 and is still one of the senses you divide by"
-    require(close(alone, means[1] / 2, 1e-5), half)
+    require(close(alone, audio / 2, 1e-5), half)
 
 
 def _whiten(x):

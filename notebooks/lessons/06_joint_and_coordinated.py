@@ -18,9 +18,9 @@ mm.setup(seed=0)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 Squeeze and rebuild
 #
-# We start with one sense: handwritten digits, 8 by 8 pixels. Each comes with a recording of somebody saying the same digit,
-# as lesson 4's MFCCs (13 numbers for each of 20 moments); the sound waits until section 3. (Code that only loads or draws
-# is folded in this lesson; you need not read it.)
+# We start with one sense: handwritten digits, 8 by 8 pixels. Each comes with a recording of somebody saying the same
+# digit, as lesson 4's MFCCs (13 numbers for each of 20 moments); the sound waits until section 3. (Code that only loads
+# or draws is folded in this lesson; you need not read it.)
 
 # %% tags=["further"]
 import matplotlib.pyplot as plt
@@ -42,8 +42,8 @@ def flat(split):
 print({name: tuple(x.shape) for name, x in train.items()}, "to train,", len(digit_test), "to test")
 
 # %% [markdown]
-# An **autoencoder** is two networks. The encoder $f$ squeezes an item into a short vector, its **code**; the decoder $g$
-# rebuilds the item from it. Nobody labels anything: the item is its own answer, and the loss is
+# An **autoencoder** is two networks. The encoder $f$ squeezes an item into a short vector, its **code**; the decoder
+# $g$ rebuilds the item from it. Nobody labels anything: the item is its own answer, and the loss is
 #
 # $$\frac1N \sum_i \lVert x_i - g(f(x_i)) \rVert^2$$
 #
@@ -65,8 +65,8 @@ class Autoencoder(torch.nn.Module):
 
 # %% [markdown]
 # Without hidden layers, encoder and decoder are matrices. Among all matrices, principal component analysis is known to
-# be the best: project on the directions in which the data vary most (Eckart and Young 1936). So a linear autoencoder can
-# at best equal it (Baldi and Hornik 1989). Does training get there?
+# be the best: project on the directions in which the data vary most (Eckart and Young 1936). So a linear autoencoder
+# can at best equal it (Baldi and Hornik 1989). Does training get there?
 
 # %%
 CODE = 8
@@ -93,6 +93,7 @@ EPOCHS = mm.per_profile(smoke=3, quick=60, full=200)
 linear, deep = rep.Autoencoder(64, CODE, hidden=()), rep.Autoencoder(64, CODE)
 for model, lr in ((linear, 1e-2), (deep, 2e-3)):
     mm.fit(model, pairs.train, pairs.valid, loss=image_loss, epochs=EPOCHS, lr=lr)
+    model.cpu()  # where the pictures are
 with torch.no_grad():
     rebuilt = {"principal components": principal(test["image"])}
     rebuilt |= {"linear autoencoder": linear(test["image"]), "deep autoencoder": deep(test["image"])}
@@ -126,30 +127,30 @@ _ = gallery({"original": test["image"][:8]} | {name: x[:8] for name, x in rebuil
 
 # %% [markdown] tags=["alt"]
 # *Figure: eight handwritten digits in the top row. Rebuilt from principal components they are blurred and have grey
-# smudges beside the strokes; those of the linear autoencoder look the same. Those of the deep autoencoder are cleaner and
-# closer to the originals.*
+# smudges beside the strokes; those of the linear autoencoder look the same. Those of the deep autoencoder are cleaner
+# and closer to the originals.*
 
 # %% [markdown]
-# The two linear ways agree in error and in picture: training has found the principal components' plane, though nobody told
-# it about variance. With a hidden layer the code may bend, and the same eight numbers keep more.
+# The two linear ways agree in error and in picture: training has found the principal components' plane, though nobody
+# told it about variance. With a hidden layer the code may bend, and the same eight numbers keep more.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 A machine that finds some pictures more likely
 #
-# Here is an older idea of a code. A **restricted Boltzmann machine** has a visible unit for each pixel and a layer of hidden
-# units, all on (1) or off (0). Each pair of a picture $v$ and a hidden state $h$ has an **energy**, and low energy means
+# An older idea of a code: a **restricted Boltzmann machine** has a visible unit for each pixel and a layer of hidden
+# units, all on (1) or off (0). Each pair of a picture $v$ and a hidden state $h$ has an **energy**; low energy means
 # likely:
 #
 # $$E(v, h) = -v^\top W h - b^\top v - c^\top h \qquad p(v, h) \propto e^{-E(v, h)}$$
 #
-# *Restricted*: no links inside a layer. So, given the picture, hidden unit $j$ is on with probability
-# $\sigma(c_j + \sum_i v_i W_{ij})$, independently of the others; and the same the other way round. Here
-# $\sigma(a) = 1 / (1 + e^{-a})$. Grey pixels count as probabilities.
+# *Restricted*: no links inside a layer. So, given the picture, hidden unit $j$ is on with probability $\sigma(c_j +
+# \sum_i v_i W_{ij})$, and the same the other way round, with $\sigma(a) = 1 / (1 + e^{-a})$. Weights $W$ and biases
+# $b$, $c$ are learned. Grey pixels count as probabilities.
 
 # %% [markdown]
-# Learning has to lower the energy of data and raise that of everything else, and "everything else" is too much to sum over.
-# **Contrastive divergence** (Hinton 2002) takes a short cut. Start at the data $v$, draw a hidden state, draw a picture
-# $\tilde v$ back from it: what the machine *dreams* near the data. Then
+# Learning has to lower the energy of data and raise that of everything else, and "everything else" is too much to sum
+# over. **Contrastive divergence** (Hinton 2002) takes a short cut. Start at the data $v$, draw a hidden state, draw a
+# picture $\tilde v$ back from it: what the machine *dreams* near the data. Then
 #
 # $$\Delta W = \frac1B \sum_{\text{batch}} \left( v\, p(h \mid v)^\top - \tilde v\, p(h \mid \tilde v)^\top \right)$$
 #
@@ -179,8 +180,8 @@ def weight_update(visible, dream, weight, hidden_bias):  # (B, V), (B, V), (V, H
 check.ex6_1(weight_update)
 
 # %% [markdown]
-# The package does exactly this, for the biases too, many small batches long. We train a machine with 36 hidden units on the
-# digits. Then we let it dream: start from pure noise and go back and forth between the layers a thousand times.
+# The package does exactly this, for the biases too, many small batches long. We train a machine with 36 hidden units on
+# the digits. Then we let it dream: start from pure noise and go back and forth between the layers a thousand times.
 
 # %%
 torch.manual_seed(0)
@@ -197,9 +198,9 @@ looks = (looks - looks.min(1, keepdim=True)[0]) / (looks.max(1)[0] - looks.min(1
 _ = gallery({"hidden units": looks, "noise": noise, "dreams": dreams})
 
 # %% [markdown] tags=["alt"]
-# *Figure: three rows of nine small pictures. The first shows the weights of nine hidden units as pictures: bright strokes,
-# loops and edges beside dark gaps. The second is noise. In the third the noise has become blurred shapes that resemble
-# digits.*
+# *Figure: three rows of nine small pictures. The first shows the weights of nine hidden units as pictures: bright
+# strokes, loops and edges beside dark gaps. The second is noise. In the third the noise has become blurred shapes that
+# resemble digits.*
 
 # %% [markdown]
 # A hidden unit looks for a piece of a stroke with a gap beside it. And out of noise, without any digit shown to it, the
@@ -215,24 +216,40 @@ _ = gallery({"hidden units": looks, "noise": noise, "dreams": dreams})
 #
 # $$z = J\Big(\tfrac{1}{|P|} \sum_{m \in P} e_m(x_m)\Big) \qquad \hat x_m = g_m(z) \ \text{ for every } m$$
 #
-# $P$ is the set of senses that are there and $J$ a linear map. The mean has the same size whether one sense speaks or two:
-# so a missing sense needs no special case. And the decoders rebuild *every* sense, the missing one too.
+# $P$ is the set of senses that are there and $J$ a linear map. The mean has the same size whether one sense speaks or
+# two: so a missing sense needs no special case. And the decoders rebuild *every* sense, the missing one too.
+
+
+# %%
+class MultimodalAutoencoder(torch.nn.Module):
+    def __init__(self, dims, code_dim, hidden=128):
+        super().__init__()
+        self.encoders = torch.nn.ModuleDict({m: rep.MLPEncoder(d, hidden, (hidden,)) for m, d in dims.items()})
+        self.join = torch.nn.Linear(hidden, code_dim)
+        self.decoders = torch.nn.ModuleDict({m: rep.MLPEncoder(code_dim, d, (hidden,)) for m, d in dims.items()})
+
+    def forward(self, features, present):  # dicts of (B, d) and of bool (B,) -> dict of (B, d)
+        total = sum(self.encoders[m](x, present[m])[0] for m, x in features.items())  # zeros where absent
+        count = sum(present[m].float() for m in features).clamp(min=1)
+        code = self.join(total / count[:, None])
+        return {m: decoder(code)[0] for m, decoder in self.decoders.items()}
+
 
 # %% [markdown]
-# What should the loss be? Ngiam and others (2011) hide a sense from the encoder at random while training, and still ask for
-# both to be rebuilt: "you hear it; now what did it look like?" So the loss compares with everything that is *known*,
-# whether the encoder saw it or not. Only where an item has no picture at all is there nothing to compare with.
+# What should the loss be? Ngiam and others (2011) hide a sense from the encoder at random while training, and still ask
+# for both to be rebuilt: "you hear it; now what did it look like?" So the loss compares with everything that is
+# *known*, whether the encoder saw it or not. Only where an item has no picture at all is there nothing to compare with.
 #
-# Average within each sense first, then over the senses. Otherwise the 260 numbers of the sound would drown the 64 of the
-# picture.
+# Average within each sense first, then over the senses. Otherwise the 260 numbers of the sound would drown the 64 of
+# the picture.
 
 # %% [markdown]
 # ### Exercise 6.2 ●●○ 10 min
-# Write `reconstruction_loss`. `rebuilt` and `features` map each sense to a float tensor (B, d), `present` to a bool tensor
-# (B,), True where it is known. Rows that are not present may hold anything, NaN included. Return a scalar tensor: the mean
-# over senses of the mean squared error over present rows; a sense that nobody has counts as 0. Worked example: picture
-# `[[1, 1], [5, 5]]` rebuilt as zeros, present `[True, False]`, gives 1; sound `[[2], [2]]` rebuilt as zeros, both present,
-# gives 4; a right answer is 2.5.
+# Write `reconstruction_loss`. `rebuilt` and `features` map each sense to a float tensor (B, d), `present` to a bool
+# tensor (B,), True where it is known. Rows that are not present may hold anything, NaN included. Return a scalar
+# tensor: the mean over senses of the mean squared error over present rows; a sense that nobody has counts as 0. Worked
+# example: picture `[[1, 1], [5, 5]]` rebuilt as zeros, present `[True, False]`, gives 1; sound `[[2], [2]]` rebuilt as
+# zeros, both present, gives 4; a right answer is 2.5.
 # <details><summary>Hint: the idea</summary>Pick the rows that are present before you compute anything with them: NaN times zero is still NaN.</details>
 # <details><summary>Hint: pseudocode</summary>for each sense: keep = present[sense]; if none is kept the loss is 0, else the mean of (rebuilt[sense][keep] - features[sense][keep]) squared. Add up, divide by the number of senses.</details>
 
@@ -252,8 +269,8 @@ def reconstruction_loss(rebuilt, features, present):  # dicts of (B, d), (B, d),
 check.ex6_2(reconstruction_loss)
 
 # %% [markdown]
-# Our training: for each pair we throw a die. A third of them show the encoder both senses, a third only the picture, a
-# third only the sound. (About 5 s.)
+# Our training, with the package's version: for each pair we throw a die. A third of them show the encoder both senses,
+# a third only the picture, a third only the sound; `seen` says what it may look at. (About 5 s.)
 
 
 # %%
@@ -266,11 +283,12 @@ def joint_loss(model, batch):
 
 joint = rep.MultimodalAutoencoder({"image": 64, "audio": 260}, code_dim=16)
 epochs = mm.per_profile(smoke=5, quick=45, full=100)
-_ = mm.fit(joint, pairs.train, pairs.valid, loss=joint_loss, epochs=epochs, weight_decay=0.01)
+mm.fit(joint, pairs.train, pairs.valid, loss=joint_loss, epochs=epochs, weight_decay=0.01)
+joint = joint.cpu()
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** We now give it recordings it has never heard, and no picture at all. What will it draw: the same grey
-# average of all digits each time, one of the training pictures, or something else?
+# **Predict first.** We now give it recordings it has never heard, and no picture at all. What will it draw: the same
+# grey average of all digits each time, one of the training pictures, or something else?
 
 # %%
 heard_only = {name: torch.full((len(digit_test),), name == "audio") for name in test}
@@ -289,9 +307,9 @@ rows = {
 _ = gallery(rows, titles=[f'"{d}"' for d in range(10)])
 
 # %% [markdown] tags=["alt"]
-# *Figure: ten columns, one for each spoken digit from 0 to 9. Top row: what the model drew on hearing it, soft but for the
-# most part clearly that digit. Middle: the picture that belongs to the most similar training recording, crisp. Bottom: the
-# picture that the recording was paired with, crisp and in another hand.*
+# *Figure: ten columns, one for each spoken digit from 0 to 9. Top row: what the model drew on hearing it, soft but for
+# the most part clearly that digit. Middle: the picture that belongs to the most similar training recording, crisp.
+# Bottom: the picture that the recording was paired with, crisp and in another hand.*
 
 # %% [markdown]
 # A sound that draws. It is soft because it is no copy: nothing in a voice tells how its owner's partner writes a three
@@ -318,28 +336,29 @@ gain = metrics.bootstrap_interval(
 mm.claim("06.4", "a drawing from sound has less squared error than the mean picture", gain, margin=10, unit="%")
 
 # %% [markdown]
-# The copy is crisp, usually of the right digit, and has the *largest* error: squared error forgives a cautious average and
-# punishes a confident stranger's hand. Remember that when an article's pictures are sharp and its error is high, or the
-# other way round. The fourth line is told the digit. The pairs share nothing else, so no model can do much better.
+# The copy is crisp, usually of the right digit, and has the *largest* error: squared error forgives a cautious average
+# and punishes a confident stranger's hand. Remember that when an article's pictures are sharp and its error is high, or
+# the other way round. The fourth line is told the digit. The pairs share nothing else, so no model can do much better.
 #
 # So that is one space for all. You need pairs to train it, and it can rebuild what is missing. Now the other answer.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Two spaces that agree
 #
-# In a **coordinated representation** nothing is mixed. Each sense keeps its own map, and we only ask that the two maps agree
-# on pairs. **Canonical correlation analysis**, CCA (Hotelling 1936), looks for a direction $u$ in the first view and
-# $w$ in the second such that
+# In a **coordinated representation** nothing is mixed. Each sense keeps its own map, and we only ask that the two maps
+# agree on pairs. **Canonical correlation analysis**, CCA (Hotelling 1936), looks for a direction $u$ in the first view
+# and $w$ in the second such that
 #
 # $$\rho = \operatorname{corr}(X u,\; Y w)$$
 #
-# is as large as possible; then for a second pair of directions, uncorrelated with the first; and so on. *View* is its word
-# for one sense's features. The $\rho$ are the canonical correlations.
+# is as large as possible; then for a second pair of directions, uncorrelated with the first; and so on. *View* is its
+# word for one sense's features. The $\rho$ are the canonical correlations.
 
 # %% [markdown]
-# It takes two steps. Correlation ignores how much a direction varies, so first **whiten** each view: turn and stretch it
-# until all directions are uncorrelated and have variance 1. Then correlation is the same as covariance, and the largest
-# covariances between two views are what a singular value decomposition (SVD) of their cross-covariance $C$ finds:
+# It takes two steps. Correlation ignores how much a direction varies, so first **whiten** each view: turn and stretch
+# it until all directions are uncorrelated and have variance 1. Then correlation is the same as covariance. A singular
+# value decomposition (SVD) splits a matrix into pairs of directions, strongest first; we give it the cross-covariance
+# $C$, every column of one view with every column of the other:
 #
 # $$C = \frac{1}{N-1} (X A)^\top (Y B) = U\, \mathrm{diag}(\rho)\, V^\top$$
 #
@@ -386,9 +405,9 @@ def cca(x, y, k):  # (N, p), (N, q) -> (k,), (p, k), (q, k)
 check.ex6_3(cca)
 
 # %% [markdown]
-# There is a shorter way that never forms a covariance matrix and so keeps its digits when features are nearly alike: take
-# the QR decomposition of each centred view and the singular values of $Q_x^\top Q_y$ (Björck and Golub 1973). The package
-# goes this way. Three ways, one answer:
+# There is a shorter way that never forms a covariance matrix and so keeps its digits when features are nearly alike:
+# take the QR decomposition of each centred view (the columns of $Q$ span the same space at right angles) and the
+# singular values of $Q_x^\top Q_y$ (Björck and Golub 1973). The package goes this way. Three ways, one answer:
 
 # %%
 from sklearn.cross_decomposition import CCA as SklearnCCA
@@ -436,21 +455,21 @@ plain = rep.CCA(100).fit(views[0][TRAIN], views[1][TRAIN])
 print("canonical correlations, first to hundredth:", plain.correlations_[[0, 9, 99]].numpy().round(4))
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** All hundred correlations are 1: pictures and words agree *perfectly*. We map the emoji of the test
-# families into the two spaces, and look for each picture's name among all test names. How often will the right name be
-# among the ten nearest: nearly always, half the time, or rarely?
+# **Predict first.** All hundred correlations are 1: pictures and words agree *perfectly*. We map the emoji of the
+# validation families, which CCA has not seen, into the two spaces, and look for each picture's name among all their
+# names. How often will the right name be among the ten nearest: nearly always, half the time, or rarely?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For the instructor: show the three ones and take bets by show of hands. Most rooms bet on "nearly always".
+# For the instructor: show the three ones and take bets by show of hands before anybody runs the search.
 
 # %% [markdown]
-# To search, compare directions: the **cosine similarity** of every picture with every name. A query's match is found if it
-# is among the $k$ most similar items; the share of queries that find theirs is **recall@k**. Guessing gives $k / N$.
+# To search, compare directions: the **cosine similarity** of every picture with every name. A query's match is found if
+# it is among the $k$ most similar items; the share of queries that find theirs is **recall@k**. Guessing gives $k / N$.
 #
 # ### Exercise 6.4 ●○○ 5 min
-# Write `recall_at_k`. `similarity` is a float array (N, N): row $i$ is a query, and its match is item $i$. Return a float.
-# Worked example: for `[[0.9, 0.1, 0.3], [0.8, 0.2, 0.1], [0.5, 0.6, 0.7]]`, recall@1 is 2/3 (the middle query prefers item
-# 0) and recall@2 is 1.
+# Write `recall_at_k`. `similarity` is a float array (N, N): row $i$ is a query, and its match is item $i$. Return a
+# float. Worked example: for `[[0.9, 0.1, 0.3], [0.8, 0.2, 0.1], [0.5, 0.6, 0.7]]`, recall@1 is 2/3 (the middle query
+# prefers item 0) and recall@2 is 1.
 # <details><summary>Hint: the idea</summary>A match is among the first k if fewer than k items are more similar to the query than it is.</details>
 # <details><summary>Hint: pseudocode</summary>own = the diagonal of similarity; better[i] = how many entries of row i are above own[i]; return the mean of (better is less than k).</details>
 
@@ -467,7 +486,7 @@ def recall_at_k(similarity, k):  # (N, N), whole number -> share of rows
 check.ex6_4(recall_at_k)
 
 # %% [markdown]
-# Now the search on the test families, in both directions. The lesson goes on with the package's `metrics.recall_at_k`.
+# Now the search on the validation families, in both directions. The lesson goes on with `metrics.recall_at_k`.
 
 
 # %%
@@ -485,22 +504,21 @@ def search(a, b):
     return found
 
 
-def show(rows):
-    """A table of searches, with guessing as its last row."""
+def show(rows, count):
+    """A table of searches among so many items, with guessing as its last row."""
     rows["guessing"] = [1 / count, 10 / count, count / 2] * 2
     columns = [f"{way}: {what}" for way in ("to names", "to pictures") for what in ("recall@1", "@10", "median rank")]
     return pandas.DataFrame.from_dict(rows, orient="index", columns=columns).round(3)
 
 
-count = TEST.sum()
-held = plain.score(views[0][TEST], views[1][TEST])
-print(f"mean correlation: fitted {plain.correlations_.mean():.3f}, on test families {held.mean():.3f}")
-show({"CCA": search(*plain.transform(views[0][TEST], views[1][TEST]))})
+held = plain.score(views[0][VALID], views[1][VALID])
+print(f"mean correlation: fitted {plain.correlations_.mean():.3f}, on validation families {held.mean():.3f}")
+show({"CCA": search(*plain.transform(views[0][VALID], views[1][VALID]))}, VALID.sum())
 
 # %% [markdown]
-# At guessing, or next to it. The perfect agreement was worth nothing. What happened? There are more picture features than
-# training emoji, so some mixture of them equals *any* list of numbers you like: also each word feature, exactly. CCA had
-# only to pick.
+# A little better than guessing, no more. The perfect agreement was worth next to nothing. What happened? There are more
+# picture features than training emoji, so some mixture of them equals *any* list of numbers you like: also each word
+# feature, exactly. CCA had only to pick.
 #
 # So even noise should agree. We give CCA two views of **pure random numbers**, 300 items each, and widen them.
 
@@ -530,10 +548,10 @@ plotting.lines(
 # where both views together have as many features as there are items. On new items it stays at zero throughout.*
 
 # %% [markdown]
-# This is the trap. Once both views together have as many features as there are items, linear CCA *must* find a correlation
-# of 1, in anything. **Kernel CCA** falls in much earlier. It replaces features by similarities to the fitted items (section
-# 7), so it has as many features as items from the start. On noise of 20 features, with next to no **ridge**, a penalty
-# on large weights:
+# This is the trap. Once both views together have as many features as there are items, linear CCA *must* find a
+# correlation of 1, in anything. **Kernel CCA** falls in much earlier. It replaces features by similarities to the
+# fitted items (section 7), so it has as many features as items from the start. On noise of 20 features, with next to no
+# **ridge**, a penalty on large weights:
 
 # %%
 found = np.array([noise_correlation(rep.KernelCCA(1, ridge=1e-4), 20, seed) for seed in SEEDS])
@@ -541,9 +559,9 @@ mm.claim("06.2", "kernel CCA on noise: correlation in sample near 1", found[:, 0
 mm.claim("06.2", "kernel CCA on noise: correlation on new items about 0", found[:, 1], within=0.05)
 
 # %% [markdown]
-# The cure has two parts. **Report held-out correlation, never the in-sample one.** And restrain the weights: add a ridge
-# $r$ to each view's covariance, $\operatorname{cov}(X) + r I$, so that directions in which the view hardly varies count
-# less (Vinod 1976). Which $r$? Try some on the validation families. (About 6 s.)
+# The cure has two parts. **Report held-out correlation, never the in-sample one.** And restrain the weights: add a
+# ridge $r$ to each view's covariance, $\operatorname{cov}(X) + r I$, so that directions in which the view hardly varies
+# count less (Vinod 1976). Which $r$? Try some on the validation families. (About 6 s.)
 
 # %%
 RIDGES = np.array([0.01, 0.1, 0.3, 1, 3, 10])
@@ -571,10 +589,10 @@ for axes in grid:
     axes.set(xlabel="ridge", xscale="log")
 
 # %% [markdown] tags=["alt"]
-# *Figure: two panels over the ridge, on a logarithmic axis. Left: the correlation on fitted families starts near one and
-# falls with the ridge; that on validation families starts far below, rises, and then falls slightly, so the two curves
-# approach each other. Right: validation recall@10 rises to a peak at a moderate ridge and falls again, far above the
-# dashed line of guessing everywhere.*
+# *Figure: two panels over the ridge, on a logarithmic axis. Left: the correlation on fitted families starts near one
+# and falls with the ridge; that on validation families starts far below, rises, and then falls slightly, so the two
+# curves approach each other. Right: validation recall@10 rises to a peak at a moderate ridge and falls again, far above
+# the dashed line of guessing everywhere.*
 
 # %% [markdown]
 # The ridge that looks *worse* in sample is better. (Directions that agree more should count more in a search, so each
@@ -583,19 +601,20 @@ for axes in grid:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 Search across senses
 #
-# The ridge is chosen; now we open the test families, once. Beside it stands a *joint* space: put both views of an emoji side
-# by side in one row, keep the hundred principal components, and for a query with one sense only, fill the other with its
-# mean, which is zero.
+# The ridge is chosen; now we open the test families, once. Beside it stands a *joint* space: put both views of an emoji
+# side by side in one row, keep the hundred principal components, and for a query with one sense only, fill the other
+# with its mean, which is zero.
 
 # %%
 coordinated = rep.CCA(100, ridge=best).fit(views[0][TRAIN], views[1][TRAIN])
 picture_space, word_space = coordinated.transform(*views) * coordinated.correlations_.numpy()
 balance = np.sqrt(views[0].shape[1] / views[1].shape[1])  # both views get the same say
 both = np.hstack([views[0], balance * views[1]])
-axes = np.linalg.svd(both[TRAIN], full_matrices=False)[2][:100]
-only_picture, only_word = views[0] @ axes[:, :1280].T, balance * views[1] @ axes[:, 1280:].T
+axes, width = np.linalg.svd(both[TRAIN], full_matrices=False)[2][:100], views[0].shape[1]
+only_picture, only_word = views[0] @ axes[:, :width].T, balance * views[1] @ axes[:, width:].T
 found = {"coordinated": search(picture_space[TEST], word_space[TEST])}
-show(found | {"joint": search(only_picture[TEST], only_word[TEST])})
+count = TEST.sum()
+show(found | {"joint": search(only_picture[TEST], only_word[TEST])}, count)
 
 
 # %%
@@ -614,18 +633,18 @@ mm.claim("06.5", "coordinated beats joint with one sense at hand", lead, margin=
 
 # %% [markdown]
 # The names of these emoji were never seen, nor their pictures, nor any variant of them. The joint space is not useless,
-# because its principal components also pick up what varies *together*. But they must keep everything that varies at all,
-# also what only one sense knows, and for a query with half of its row missing that is ballast. The coordinated space drops
-# what does not agree.
+# because its principal components also pick up what varies *together*. But they must keep everything that varies at
+# all, also what only one sense knows, and for a query with half of its row missing that is ballast. The coordinated
+# space drops what does not agree.
 
 # %% [markdown]
 # ### Two linked views
 #
 # Look at it. Left the pictures, right the names, drawn by the first two coordinates; a line joins the two halves of one
-# emoji. Faces are yellow, flags blue. *Before* coordination each view has its own principal components, which know nothing
-# of each other; *after*, CCA's. Circles mark the picture's five nearest names, on the right, and the name's five nearest
-# pictures, on the left; below they are shown. (Nearest in all hundred coordinates, of which you see two.) Do the neighbours
-# agree?
+# emoji. Faces are yellow, flags blue. *Before* coordination each view has its own principal components, which know
+# nothing of each other; *after*, CCA's. Circles mark the picture's five nearest names, on the right, and the name's
+# five nearest pictures, on the left; below they are shown. (Nearest in all hundred coordinates, of which you see two.)
+# Do the neighbours agree?
 
 # %% tags=["further"]
 from matplotlib.patches import ConnectionPatch
@@ -678,20 +697,20 @@ def look(emoji, coordinated):
 _ = widgets.explore(look, emoji=choices, coordinated=True)
 
 # %% [markdown] tags=["alt"]
-# *Figure: two scatter plots of all test emoji, pictures on the left and names on the right, with the same axes. Both clouds
-# have the same shape: flags form an arm to one side and faces an arm to another. The line between the chosen emoji's
-# picture and name runs nearly level. Circles mark its nearest names and pictures, which are listed below.*
+# *Figure: two scatter plots of all test emoji, pictures on the left and names on the right, with the same axes. Both
+# clouds have the same shape: flags form an arm to one side and faces an arm to another. The line between the chosen
+# emoji's picture and name runs nearly level. Circles mark its nearest names and pictures, which are listed below.*
 
 # %% [markdown]
 # Take a few emoji through both settings of the box. What happens to the line, and to the lists?
-# <details><summary>Answer</summary>After: both clouds have faces and flags in the same places, the halves of an emoji stand at about the same place, and the lists hold related things, if not always the very emoji. Before: each view sorts faces and flags too, but not into the same places (look at the faces), and most lists are arbitrary. Each view alone was in good order; only the agreement was missing.</details>
+# <details><summary>Answer</summary>After: both clouds have faces and flags in the same places, the halves of an emoji stand at about the same place, and its own name is usually far up, among some related things and some odd ones. Before: each view sorts faces and flags too, but not into the same places (look at the faces), and the lists are mostly arbitrary. Each view alone was in good order; only the agreement was missing.</details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 When agreement is curved
 #
 # CCA draws straight lines. Suppose two sensors follow one hidden angle: the first sees it go round a circle twice, the
-# second sees it run along a spiral, both with noise. We generate such pairs, so the truth is known: both views are driven
-# by the same angle.
+# second sees it run along a spiral, both with noise. We generate such pairs, so the truth is known: both views are
+# driven by the same angle.
 
 
 # %%
@@ -715,14 +734,16 @@ grid[0].set_ylabel("second feature")
 _ = figure.colorbar(dots, ax=grid, label="hidden angle")
 
 # %% [markdown] tags=["alt"]
-# *Figure: noisy dots on a circle and on a spiral of three turns, coloured by the hidden angle. Going once from dark to bright
-# takes two rounds of the circle and three turns of the spiral, so no straight direction sorts both views by the angle.*
+# *Figure: noisy dots on a circle and on a spiral of three turns, coloured by the hidden angle. Going once from dark to
+# bright takes two rounds of the circle and three turns of the spiral, so no straight direction sorts both views by the
+# angle.*
 
 # %% [markdown]
-# Two ways to bend. **Kernel CCA** (Hardoon and others 2004) describes an item by its similarity
-# $e^{-\gamma \lVert a - b \rVert^2}$ to every fitted item, then does CCA with a ridge (chosen on a validation draw). **Deep CCA** (Andrew and others 2013)
-# puts a network on each view and trains both so that the outputs correlate. `deep_cca_loss(a, b)` whitens the outputs
-# of a batch, as you did, and returns *minus* the sum of their canonical correlations; everything in it has a gradient.
+# Two ways to bend. **Kernel CCA** (Hardoon and others 2004) describes an item by its similarity $e^{-\gamma \lVert a -
+# b \rVert^2}$ to every fitted item, then does CCA with a ridge (below chosen on a validation draw). **Deep CCA**
+# (Andrew and others 2013) puts a network on each view and trains both so that the outputs correlate. `deep_cca_loss(a,
+# b)` whitens the outputs of a batch, as you did, and returns *minus* the sum of their canonical correlations;
+# everything in it has a gradient.
 #
 # The trap of section 5 sits in that loss: it is an in-sample correlation, of one batch. Two random batches, ten outputs
 # wide:
@@ -734,8 +755,8 @@ for size in (15, 20, 50, 200, 1000):
     print(f"batch of {size:4}: ten random outputs seem to correlate by {-loss.item() / 10:.2f} each")
 
 # %% [markdown]
-# A small batch reports near-perfect agreement of noise, and there is nothing left to learn. Take batches far larger than
-# the width. The plain training loop:
+# A small batch reports near-perfect agreement of noise, and there is nothing left to learn. Take batches far larger
+# than the width. The plain training loop:
 
 
 # %%
@@ -754,15 +775,14 @@ def train_deep_cca(x, y, seed):
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    with torch.no_grad():
-        return lambda *views: [
-            net(torch.tensor(v, dtype=torch.float32))[0].detach().numpy() for net, v in zip(nets, views, strict=True)
-        ]
+    return lambda *views: [
+        net(torch.tensor(v, dtype=torch.float32))[0].detach().numpy() for net, v in zip(nets, views, strict=True)
+    ]
 
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** The views are tied together almost perfectly, by one angle. What correlation will linear CCA find on new
-# pairs: above 0.9, about 0.5, or below 0.3?
+# **Predict first.** The views are tied together almost perfectly, by one angle. What correlation will linear CCA find
+# on new pairs: above 0.9, about 0.5, or below 0.3?
 
 # %%
 scores = {name: {"fitted": [], "new": []} for name in ("linear CCA", "kernel CCA", "deep CCA")}
@@ -780,8 +800,8 @@ bars = {f"{name}, {kind}": values for name, kinds in scores.items() for kind, va
 plotting.bars(bars, ylabel="mean of two canonical correlations", title="Circle and spiral")
 
 # %% [markdown] tags=["alt"]
-# *Figure: bars with intervals over five seeds, for fitted and for new pairs. Linear CCA is low in both. Kernel CCA and deep
-# CCA are high, and hardly lower on new pairs than on fitted ones.*
+# *Figure: bars with intervals over five seeds, for fitted and for new pairs. Linear CCA is low in both. Kernel CCA and
+# deep CCA are high, and hardly lower on new pairs than on fitted ones.*
 
 # %%
 new = {name: np.array(kinds["new"]) for name, kinds in scores.items()}
@@ -790,15 +810,15 @@ mm.claim("06.3", "deep CCA finds more on new pairs than linear", new["deep CCA"]
 
 # %% [markdown]
 # Both bent methods find the angle's trace; linear CCA misses most of it. But do not conclude that bending always pays:
-# here there was a curve, with two features a view and 600 items. With 1,280 features and a thousand emoji, the straight one
-# already needed a strong ridge.
+# here there was a curve, with two features a view and 600 items. With 1,280 features and a thousand emoji, the straight
+# one already needed a strong ridge.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8 A graph of words and pictures
 #
-# A third way to bring senses together: make every emoji a **node** and link it to the five emoji whose pictures are most
-# similar and to the five whose names are (in our coordinated spaces). Then let nodes pass **messages**: each receives the
-# mean of its neighbours' features. With $N(i)$ the neighbours of node $i$,
+# A third way to bring senses together: make every emoji a **node** and link it to the five emoji whose pictures are
+# most similar and to the five whose names are (in our coordinated spaces). Then let nodes pass **messages**: each
+# receives the mean of its neighbours' features. With $N(i)$ the neighbours of node $i$,
 #
 # $$m_i = \frac{1}{|N(i)|} \sum_{j \in N(i)} h_j$$
 #
@@ -806,9 +826,9 @@ mm.claim("06.3", "deep CCA finds more on new pairs than linear", new["deep CCA"]
 
 # %% [markdown]
 # ### Exercise 6.5 ●●○ 10 min
-# Write `mean_message`. `features` is a float tensor (N, d), `edges` an int64 tensor (2, E); return (N, d): the mean of the
-# sources' features at each target, and zeros at a node that nobody links to. Worked example: features `[[1.], [3.], [5.]]`
-# and edges `[[0, 1], [2, 2]]` (0 and 1 both send to 2) give `[[0.], [0.], [2.]]`.
+# Write `mean_message`. `features` is a float tensor (N, d), `edges` an int64 tensor (2, E); return (N, d): the mean of
+# the sources' features at each target, and zeros at a node that nobody links to. Worked example: features `[[1.], [3.],
+# [5.]]` and edges `[[0, 1], [2, 2]]` (0 and 1 both send to 2) give `[[0.], [0.], [2.]]`.
 # <details><summary>Hint: the idea</summary>Add up what arrives at each target, count how many arrived, divide.</details>
 # <details><summary>Hint: pseudocode</summary>sources, targets = edges; total = zeros like features; total.index_add_(0, targets, features[sources]); count = torch.bincount(targets, minlength=N), at least 1; return total / count[:, None].</details>
 
@@ -828,9 +848,10 @@ check.ex6_5(mean_message)
 
 # %% [markdown]
 # Does it help? Suppose only ten emoji a group carry their label (smileys, people, animals, food, …). A logistic
-# regression gets each emoji's own features, and beside them: nothing; the messages of five *random* emoji; the messages of
-# its neighbours. The test emoji are nodes too: their pictures and names help to draw the graph, their labels are never
-# shown. This is called **transductive**, and it must be said, because an emoji that arrives tomorrow has no links yet.
+# regression gets each emoji's own features, and beside them: nothing; the messages of five *random* emoji; the messages
+# of its neighbours. The test emoji are nodes too: their pictures and names help to draw the graph, their labels are
+# never shown. This is called **transductive**, and it must be said, because an emoji that arrives tomorrow has no links
+# yet.
 
 # %%
 nodes = {"picture": torch.tensor(picture_space).float(), "word": torch.tensor(word_space).float()}
@@ -902,8 +923,8 @@ plotting.bars(accuracy, ylabel="test accuracy, group of an emoji", baseline=("la
 
 # %% [markdown] tags=["alt"]
 # *Figure: bars with intervals over five draws of the labels, and a dashed line at the largest group, far below. Without
-# links and with random links the accuracy is the same; with nearest neighbours it is highest; the graph network that learns
-# its messages is no better than no links at all.*
+# links and with random links the accuracy is the same; with nearest neighbours it is highest; the graph network that
+# learns its messages is no better than no links at all.*
 
 # %%
 gain = 100 * (np.array(accuracy["nearest neighbours"]) - accuracy["no links"])
@@ -913,15 +934,15 @@ mm.claim("06.6", "messages of random emoji do not", random_gain, within=2, unit=
 
 # %% [markdown]
 # Neighbours carry news, strangers do not; that is the control. And the learned messages? With so few labels their many
-# weights cost more than they bring, and the plain mean with a linear model wins (Wu and others 2019 found the like on larger
-# graphs). Draw the control and the simple baseline before you admire a graph.
+# weights cost more than they bring, and the plain mean with a linear model wins (Wu and others 2019 found the like on
+# larger graphs). Draw the control and the simple baseline before you admire a graph.
 
 # %% [markdown]
 # ## So: one space, or two that agree?
 #
-# **One**, when the senses arrive together and you want what they know *jointly*, or want to rebuild what is missing. **Two
-# that agree**, when you will have one sense at hand and search for the other. You measured both: a sound that draws, and a
-# picture that finds its name, ahead of the joint space.
+# **One**, when the senses arrive together and you want what they know *jointly*, or want to rebuild what is missing.
+# **Two that agree**, when you will have one sense at hand and search for the other. You measured both: a sound that
+# draws, and a picture that finds its name, ahead of the joint space.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What can go wrong
@@ -1022,10 +1043,10 @@ plotting.distributions(
 # autoencoder's: its layers were trained one by one, none of them to rebuild the pixels through all the others.
 
 # %% [markdown]
-# **What a kernel does.** With centred kernel matrices $K_x = V_x L_x V_x^\top$ and $K_y$ likewise, a view in feature space is
-# $V_x L_x^{1/2}$: as many whitened directions as items. Without ridge CCA would compare all of one basis with all of the
-# other, and every correlation is 1. With ridge $r$ the singular values are those of $D_x V_x^\top V_y D_y$, where
-# $D = (L / (L + (n - 1) r))^{1/2}$ shrinks the directions with little variance. On noise:
+# **What a kernel does.** With centred kernel matrices $K_x = V_x L_x V_x^\top$ and $K_y$ likewise, a view in feature
+# space is $V_x L_x^{1/2}$: as many whitened directions as items. Without ridge CCA would compare all of one basis with
+# all of the other, and every correlation is 1. With ridge $r$ the singular values are those of $D_x V_x^\top V_y D_y$,
+# where $D = (L / (L + (n - 1) r))^{1/2}$ shrinks the directions with little variance. On noise:
 
 # %% tags=["further"]
 ridges = np.array([1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1])
@@ -1034,14 +1055,14 @@ curves = {"on the items it was fitted to": found[..., 0], "on new items": found[
 plotting.lines(ridges, curves, xlabel="ridge", ylabel="first correlation", title="Kernel CCA on noise", logx=True)
 
 # %% [markdown] tags=["alt"]
-# *Figure: correlation against the ridge on a logarithmic axis. In sample it falls from one to about the level that linear CCA
-# reaches; on new items it is zero for every ridge.*
+# *Figure: correlation against the ridge on a logarithmic axis. In sample it falls from one to about the level that
+# linear CCA reaches; on new items it is zero for every ridge.*
 
 # %% [markdown]
 # A ridge makes the lie smaller, not true. Only held-out items tell.
 #
-# **Photographs.** With MS COCO on your disk (`MMCOURSE_FOLDER_COCO_CAPTIONS`) and the profile `full`, this runs the search
-# of section 6 on photographs and captions.
+# **Photographs.** With MS COCO on your disk (`MMCOURSE_FOLDER_COCO_CAPTIONS`) and the profile `full`, this runs the
+# search of section 6 on photographs and captions.
 
 # %% tags=["further"]
 PHOTOS = mm.per_profile(smoke=0, quick=0, full=5000)
