@@ -47,7 +47,17 @@ def test_stdlib_only():
 def test_second_run_installs_nothing(house):
     ran, _ = house
     course.ensure()
-    assert ran[-1] == ["-m", "uv", "pip", "install", "--python", str(course.PYTHON), "-e", ".[lab,test]"]
+    assert ran[-1] == [
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--compile-bytecode",
+        "--python",
+        str(course.PYTHON),
+        "-e",
+        ".[lab,test]",
+    ]
     before = len(ran)
     course.ensure()
     assert len(ran) == before
