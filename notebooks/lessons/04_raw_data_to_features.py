@@ -6,8 +6,8 @@
 # ![Text becomes tokens and weighted counts, a picture becomes gradients and histograms, a sound becomes frames and mel bands; each ends as one row of numbers, as does what a pretrained network makes of it, and a small model reads the row](flow: text -> tokens -> TF-IDF -> a row of numbers; picture -> gradients -> HOG -> a row of numbers; sound -> mel bands -> MFCC -> a row of numbers; any of them -> pretrained network -> a row of numbers; a row of numbers -> small model)
 #
 # In lessons 1 to 3 somebody had already turned reviews into counts and voices into 13 numbers a moment. Now you do it
-# yourself, for text, pictures and sound, and measure what it is worth in labels. (The next cell loads the libraries, which takes about
-# 15 s.)
+# yourself, for text, pictures and sound, and measure what it is worth in labels. (The next cell loads the libraries,
+# which takes about 15 s.)
 
 # %% tags=["setup"]
 import mmcourse as mm
@@ -62,8 +62,8 @@ plotting.images([panda, moved], ["panda", "moved by 6 pixels"])
 # *Figure: the face of a panda, and the same face a little further down.*
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** We move the panda six pixels down and compare it, pixel by pixel, with where it was. We do the
-# same with 200 other emoji that stay where they are. How many of them look *more* like the panda than the panda itself does:
+# **Predict first.** We move the panda six pixels down and compare it, pixel by pixel, with where it was. We do the same
+# with 200 other emoji that stay where they are. How many of them look *more* like the panda than the panda itself does:
 # none, a few, or more than half?
 
 
@@ -86,17 +86,17 @@ print(f"closer than the moved panda, pixel by pixel: {closer(panda, lambda image
 print(f"the same for every tenth emoji, in the middle: {typical:.0f} of 200")
 
 # %% [markdown]
-# To you nothing has happened. To a model that compares numbers one by one, the panda has become something else; other emoji
-# suffer less, but few come out clean. Meaning is not in
-# the numbers; it is in how they belong together. A **feature** is a number computed from raw data that keeps what matters
-# and drops what does not. It can be somebody's knowledge written down (counts, gradients, ears), or borrowed from a
-# network that saw a million pictures. This lesson does both, three times.
+# To you nothing has happened. To a model that compares numbers one by one, the panda has become something else; other
+# emoji suffer less, but few come out clean. Meaning is not in the numbers; it is in how they belong together. A
+# **feature** is a number computed from raw data that keeps what matters and drops what does not. It can be somebody's
+# knowledge written down (counts, gradients, ears), or borrowed from a network that saw a million pictures. This lesson
+# does both, three times.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 Text
 #
-# Text is cleaned, cut into **tokens** (here: words of two letters or more), and often shortened further: **stemming** cuts
-# endings off, and **stop words** such as *the* and *is* are left out.
+# Text is cleaned, cut into **tokens** (here: words of two letters or more), and often shortened further: **stemming**
+# cuts endings off, and **stop words** such as *the* and *is* are left out.
 
 # %%
 messy = "It's the <b>BEST</b> film I&#39;ve seen: not boring, beautifully filmed! http://example.org"
@@ -108,11 +108,11 @@ print("stems:      ", representation.stem(tokens))
 print("no stop words:", representation.stem(representation.remove_stop_words(tokens)))
 
 # %% [markdown]
-# Each step decides what may be forgotten. *Film* and *filmed* have become one, which is what we wanted. But *not* stands on
-# the list of stop words: the last line calls the film boring. For film reviews you would keep it.
+# Each step decides what may be forgotten. *Film* and *filmed* have become one, which is what we wanted. But *not*
+# stands on the list of stop words: the last line calls the film boring. For film reviews you would keep it.
 #
-# Count how often each word of the vocabulary occurs in each text, and you have the **bag of words**: one row a text, one
-# column a word, the order forgotten.
+# Count how often each word of the vocabulary occurs in each text, and you have the **bag of words**: one row a text,
+# one column a word, the order forgotten.
 
 # %%
 import pandas as pd
@@ -122,13 +122,13 @@ counts = representation.bag_of_words(reviews).toarray()
 pd.DataFrame(counts, index=reviews, columns=representation.vocabulary(reviews))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *The* and *is* are everywhere and tell nothing; *mess* occurs once and tells a lot. **TF-IDF** (term frequency, inverse
-# document frequency; Spärck Jones 1972) weighs word $w$ in text $d$ by how rare it is among the $n$ texts:
+# *The* and *is* are everywhere and tell nothing; *mess* occurs once and tells a lot. **TF-IDF** (term frequency,
+# inverse document frequency; Spärck Jones 1972) weighs word $w$ in text $d$ by how rare it is among the $n$ texts:
 #
 # $$\text{weight}(w, d) = \text{count}(w, d) \cdot \left(\ln \frac{1 + n}{1 + \text{df}(w)} + 1\right)$$
 #
-# where $\text{df}(w)$ is the number of texts that hold $w$ at least once. Each row is then divided by its Euclidean length
-# (the square root of the sum of its squares), so that long texts do not win by length.
+# where $\text{df}(w)$ is the number of texts that hold $w$ at least once. Each row is then divided by its Euclidean
+# length (the square root of the sum of its squares), so that long texts do not win by length.
 
 # %%
 two = ["cat sat", "cat cat"]
@@ -137,9 +137,9 @@ print("TF-IDF:\n", representation.tfidf(two).toarray().round(3))
 
 # %% [markdown]
 # ### Exercise 4.1 ●●○ 10 min
-# Write `tfidf_rows`: from counts `(N, V)`, an integer array of N texts and V words, to TF-IDF weights `(N, V)`, floats. For
-# the counts printed above a right answer gives the weights printed below them. Every word occurs somewhere. A text without
-# any word (a row of zeros) stays a row of zeros.
+# Write `tfidf_rows`: from counts `(N, V)`, an integer array of N texts and V words, to TF-IDF weights `(N, V)`, floats.
+# For the counts printed above a right answer gives the weights printed below them. Every word occurs somewhere. A text
+# without any word (a row of zeros) stays a row of zeros.
 # <details><summary>Hint: the idea</summary>One number for each word (each column) tells how rare it is; df counts texts, not occurrences. The length belongs to each row.</details>
 # <details><summary>Hint: pseudocode</summary>n = number of rows. df = for each column, in how many rows the count is above 0. idf = log((1 + n) / (1 + df)) + 1. weights = counts times idf. length of each row = square root of the sum of squares, kept as a column; where it is 0, take 1. Divide.</details>
 
@@ -158,8 +158,8 @@ def tfidf_rows(counts):  # (N, V) -> (N, V)
 check.ex4_1(tfidf_rows)
 
 # %% [markdown]
-# The package's `tfidf` does the same with sparse matrices, which store only what is not zero. Five hundred real film reviews, beside
-# scikit-learn:
+# The package's `tfidf` does the same with sparse matrices, which store only what is not zero. Five hundred real film
+# reviews, beside scikit-learn:
 
 # %%
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -172,18 +172,18 @@ print(f"{ours.shape[0]} reviews, {ours.shape[1]} words; {1 - ours.nnz / np.prod(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Where counts fail
 #
-# How alike are two texts? The usual measure is the **cosine** of the angle between their rows: 1 for the same direction,
-# 0 for nothing in common. Counts cannot know that *film* and *movie* mean the same. A table of **static word vectors** can:
-# each word has one row of numbers, learned so that words used in the same company lie close.
+# How alike are two texts? The usual measure is the **cosine** of the angle between their rows: 1 for the same
+# direction, 0 for nothing in common. Counts cannot know that *film* and *movie* mean the same. A table of **static word
+# vectors** can: each word has one row of numbers, learned so that words used in the same company lie close.
 
 # %%
 for word in ("film", "cheap", "easy"):
     print(f"{word:7}", [f"{near} {cosine:.2f}" for near, cosine in representation.nearest_words(word, k=5)])
 
 # %% [markdown]
-# Look for opposites in the last two rows: same company is not same meaning. And an average of word vectors, like a bag of words, forgets the
-# order. A **transformer** reads the text as a sequence of pieces, and lets every piece look at all others (lesson 5 builds
-# it). Words it does not know are cut into pieces it does.
+# Look for opposites in the last two rows: same company is not same meaning. And an average of word vectors, like a bag
+# of words, forgets the order. A **transformer** reads the text as a sequence of pieces, and lets every piece look at
+# all others (lesson 5 builds it). Words it does not know are cut into pieces it does.
 
 # %%
 from transformers import AutoTokenizer
@@ -193,8 +193,8 @@ for text in ("a wonderful movie", "unwatchable claptrap", "spectrogram"):
     print(f"{text:22}", tokeniser.tokenize(text))
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** Five sentences: *a great film*, *what a wonderful movie*, *a great mess*, *the dog bit the man*, *the man
-# bit the dog*. For which pair does each of the three (TF-IDF, averaged word vectors, transformer) say the most
+# **Predict first.** Five sentences: *a great film*, *what a wonderful movie*, *a great mess*, *the dog bit the man*,
+# *the man bit the dog*. For which pair does each of the three (TF-IDF, averaged word vectors, transformer) say the most
 # foolish thing?
 
 # %% tags=["further"]
@@ -217,19 +217,20 @@ _ = grid[0].set_yticklabels(sentences, rotation=0)
 # %% [markdown] tags=["alt"]
 # *Figure: three tables of cosines between the five sentences. In the first, the two praising sentences have nothing in
 # common, while the two about man and dog are identical. In the second, the praises are somewhat alike, and man and dog
-# still identical. In the third, the two praises are much closer to each other than either is to the mess; man and dog come
-# close to 1, but are no longer the same.*
+# still identical. In the third, the two praises are much closer to each other than either is to the mess; man and dog
+# come close to 1, but are no longer the same.*
 
 # %% [markdown]
-# TF-IDF finds *film* and *movie* unrelated, and cannot tell who bit whom. Word vectors cure the first and not the second.
-# The transformer can tell the two bites apart, barely: it was trained to find texts about the same thing. Every feature
-# answers the question that it was made for.
+# TF-IDF finds *film* and *movie* unrelated, and cannot tell who bit whom. Word vectors cure the first and not the
+# second. The transformer can tell the two bites apart, barely: it was trained to find texts about the same thing. Every
+# feature answers the question that it was made for.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Pictures
 #
-# Networks want pictures of one size and of the brightness they were trained on: **resize**, **crop**, and **normalise** (subtract
-# the average colour of the training pictures, divide by their spread). With torchvision's transforms this is a pipeline.
+# Networks want pictures of one size and of the brightness they were trained on: **resize**, **crop**, and **normalise**
+# (subtract the average colour of the training pictures, divide by their spread). With torchvision's transforms this is
+# a pipeline.
 
 # %%
 from skimage import data as photographs
@@ -246,10 +247,10 @@ print(
 # %% [markdown]
 # ### Edges: the histogram of oriented gradients
 #
-# The colour of a thing changes with the light; its outline does not. The **gradient** of a pixel is the difference of its
-# neighbours, to the right and downwards: its length says how strong an edge is, its angle where the edge faces. HOG
-# (Dalal and Triggs 2005) cuts the picture into **cells** of 8 by 8 pixels. In each cell, every pixel votes for its angle
-# with its length. Light on dark or dark on light is all the same, so angles run from 0 to 180 degrees only.
+# The colour of a thing changes with the light; its outline does not. The **gradient** of a pixel is the difference of
+# its neighbours, to the right and downwards: its length says how strong an edge is, its angle where the edge faces. HOG
+# (Dalal and Triggs 2005) cuts the picture into **cells** of 8 by 8 pixels. In each cell, every pixel votes for its
+# angle with its length. Light on dark or dark on light is all the same, so angles run from 0 to 180 degrees only.
 
 
 # %%
@@ -267,9 +268,9 @@ print("lengths:", length[30, 40:45].round(3), " angles:", angle[30, 40:45].round
 
 # %% [markdown]
 # ### Exercise 4.2 ●●○ 10 min
-# Write `cell_histogram`: nine numbers, the votes of one cell. Number 0 collects angles from 0 up to, but not including, 20
-# degrees, number 1 from 20 up to 40, and so on. `length` and `angle` are float arrays `(8, 8)`; the result has shape `(9,)`. If
-# all 64 gradients have length 0.5 and angle 45, a right answer is 32 at number 2 and zero elsewhere.
+# Write `cell_histogram`: nine numbers, the votes of one cell. Number 0 collects angles from 0 up to, but not including,
+# 20 degrees, number 1 from 20 up to 40, and so on. `length` and `angle` are float arrays `(8, 8)`; the result has shape
+# `(9,)`. If all 64 gradients have length 0.5 and angle 45, a right answer is 32 at number 2 and zero elsewhere.
 # <details><summary>Hint: the idea</summary>The number of an angle is how many whole times 20 fits into it. The vote is the length, not 1.</details>
 # <details><summary>Hint: pseudocode</summary>number = angle divided by 20, rounded down, as an integer. For k from 0 to 8: add up the lengths of the pixels whose number is k.</details>
 
@@ -286,8 +287,8 @@ def cell_histogram(length, angle):  # (8, 8), (8, 8) -> (9,)
 check.ex4_2(cell_histogram)
 
 # %% [markdown]
-# Two steps are left: neighbouring cells form overlapping **blocks**, and each block is scaled to length 1, cut off at 0.2 and
-# scaled again, so that a shadow across the picture changes little. Here is all of it, beside scikit-image.
+# Two steps are left: neighbouring cells form overlapping **blocks**, and each block is scaled to length 1, cut off at
+# 0.2 and scaled again, so that a shadow across the picture changes little. Here is all of it, beside scikit-image.
 
 
 # %%
@@ -323,15 +324,15 @@ print(f"{grey.size} pixels -> {len(theirs)} numbers, equal to scikit-image")
 plotting.images(shown, ["photograph", "resized, cropped", "gradient length", "HOG"])
 
 # %% [markdown] tags=["alt"]
-# *Figure: four pictures of a cat: the photograph, its square middle, the lengths of its gradients as bright outlines on black, and HOG as a grid of little stars whose strokes run along the
-# edges of eyes and nose.*
+# *Figure: four pictures of a cat: the photograph, its square middle, the lengths of its gradients as bright outlines on
+# black, and HOG as a grid of little stars whose strokes run along the edges of eyes and nose.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Key points, and a borrowed network
 #
-# HOG keeps the grid. **SIFT** (Lowe 2004) looks for *key points*, corners and blobs that would be found again after the picture was
-# moved, turned or resized, and describes the surroundings of each by 128 numbers. We cut the cat out twice, the second
-# time from elsewhere and turned by 20 degrees, and match descriptors.
+# HOG keeps the grid. **SIFT** (Lowe 2004) looks for *key points*, corners and blobs that would be found again after the
+# picture was moved, turned or resized, and describes the surroundings of each by 128 numbers. We cut the cat out twice,
+# the second time from elsewhere and turned by 20 degrees, and match descriptors.
 
 # %% tags=["further"]
 from skimage.feature import match_descriptors
@@ -355,9 +356,9 @@ print(f"{len(places)} and {len(places2)} key points, {len(pairs)} pairs match (e
 # nose, whiskers and fur. Lines join those that match; nearly all lead to the same spot of the cat.*
 
 # %% [markdown]
-# Or ask somebody who has already looked at a million photographs: a convolutional network (**CNN**, lesson 5) trained on ImageNet.
-# Its last layer names one of 1,000 classes. The layer before it, 1,280 numbers, is a description that serves other tasks
-# too.
+# Or ask somebody who has already looked at a million photographs: a convolutional network (**CNN**, lesson 5) trained
+# on ImageNet. Its last layer names one of 1,000 classes. The layer before it, 1,280 numbers, is a description that
+# serves other tasks too.
 
 # %%
 from torchvision.models import EfficientNet_B0_Weights
@@ -374,15 +375,16 @@ for name, features in shallow.items():
     print(f"{name:7}{closer(panda, features):4d} of 200 emoji are closer to the panda than its moved copy")
 
 # %% [markdown]
-# The network knows a photographed cat when it sees one. And the moved panda is again close to itself. HOG forgives a little, where an edge stays in its cell;
-# the network forgives more, which you could
-# not learn from the panda's pixels alone: this knowledge came from elsewhere.
+# The network knows a photographed cat when it sees one. And the moved panda is again close to itself. HOG forgives a
+# little, where an edge stays in its cell; the network forgives more, which you could not learn from the panda's pixels
+# alone: this knowledge came from elsewhere.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Sound
 #
-# A sound is air pressure, here 8,000 times a second. First the housekeeping: cut off the silence at both ends (**trim**), and bring all clips to the
-# same **loudness**, measured in decibels (dB): ten times the logarithm, to base 10, of a ratio of powers.
+# A sound is air pressure, here 8,000 times a second. First the housekeeping: cut off the silence at both ends
+# (**trim**), and bring all clips to the same **loudness**, measured in decibels (dB): ten times the logarithm, to base
+# 10, of a ratio of powers.
 
 # %%
 word = torch.tensor(np.pad(say("strawberry"), 2400))  # 0.3 s of silence on both sides
@@ -395,13 +397,13 @@ for name, samples in (("as recorded", word), ("trimmed, -20 dB", sound)):
 display(Audio(sound.numpy(), rate=8000))
 
 # %% [markdown]
-# Which frequencies sound when? The **short-time Fourier transform** (STFT) cuts the sound into overlapping frames, here 512
-# samples every 128, fades each in and out (a *window*), and measures how much of every frequency is in it. The
+# Which frequencies sound when? The **short-time Fourier transform** (STFT) cuts the sound into overlapping frames, here
+# 512 samples every 128, fades each in and out (a *window*), and measures how much of every frequency is in it. The
 # result, drawn over time, is the **spectrogram**.
 #
-# Ears hear ratios of frequencies, not differences: 200 and 400 Hz (hertz, vibrations a second) are as far apart as 2,000 and
-# 4,000. The **mel** scale imitates this: even steps below 1,000 Hz, even ratios above. A filter bank of triangles,
-# evenly spaced in mel, sums the power in bands.
+# Ears tell low frequencies apart finely and high ones coarsely: 200 and 300 Hz (hertz, vibrations a second) sound far
+# apart, 3,500 and 3,600 nearly alike. The **mel** scale imitates this: even steps up to 1,000 Hz, even ratios above. A
+# bank of triangular filters, evenly spaced in mel, sums the power in bands.
 
 # %%
 frequencies = np.arange(257) * 8000 / 512  # the 257 frequencies of a frame of 512 samples, in hertz
@@ -411,10 +413,10 @@ print("ten triangles:", bank.shape, " area of each:", (bank.sum(axis=1) * 8000 /
 
 # %% [markdown]
 # ### Exercise 4.3 ●●○ 10 min
-# Write `triangle`: one filter of that bank. It rises in a straight line from 0 at `left` to its peak at `centre`, falls to
-# 0 at `right`, is 0 elsewhere, and has **area 1**. `frequencies` is a float array `(F,)`, the three others are numbers, all
-# in hertz; the result has shape `(F,)`. `triangle(np.array([0, 50, 100, 250, 400]), 0, 100, 400)` is
-# `[0, 0.0025, 0.005, 0.0025, 0]`.
+# Write `triangle`: one filter of that bank. It rises in a straight line from 0 at `left` to its peak at `centre`, falls
+# to 0 at `right`, is 0 elsewhere, and has **area 1**. `frequencies` is a float array `(F,)`, the three others are
+# numbers, all in hertz; the result has shape `(F,)`. `triangle(np.array([0, 50, 100, 250, 400]), 0, 100, 400)` is `[0,
+# 0.0025, 0.005, 0.0025, 0]`.
 # <details><summary>Hint: the idea</summary>Two straight lines, one rising and one falling; the triangle is the smaller of both, and never below 0. How high is a triangle of this width and of area 1?</details>
 # <details><summary>Hint: pseudocode</summary>rising = how far beyond left, as a share of the way from left to centre. falling = how far before right, as a share of the way from centre to right. Take the smaller of the two, at least 0, times the height 2 / (right - left).</details>
 
@@ -433,8 +435,9 @@ check.ex4_3(triangle)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # The last step asks for the *shape* of each moment's spectrum. Take the mel bands in decibels, $d_0 \dots d_{M-1}$, and
-# write them as a sum of cosine waves: slow waves hold the broad shape (which vowel), fast ones the fine ripple (the voice's pitch). The **mel-frequency cepstral
-# coefficients** (MFCCs, Davis and Mermelstein 1980) are how much there is of the first few:
+# write them as a sum of cosine waves: slow waves hold the broad shape (which vowel), fast ones the fine ripple (the
+# voice's pitch). The **mel-frequency cepstral coefficients** (MFCCs, Davis and Mermelstein 1980) are how much there is
+# of the first few:
 #
 # $$c_k = s_k \sum_{m=0}^{M-1} d_m \cos\left(\frac{\pi k}{M}\left(m + \tfrac12\right)\right), \qquad
 # s_0 = \sqrt{1/M}, \quad s_k = \sqrt{2/M} \;\text{ for } k \ge 1$$
@@ -515,15 +518,17 @@ for axes in (stft_axes, mel_axes, mfcc_axes):
     axes.grid(False)
 
 # %% [markdown] tags=["alt"]
-# *Figure: the spoken word in four pictures over the same time: the waveform with its syllables as bursts; the spectrogram, in which the hiss of the s fills high frequencies and vowels show dark
-# stripes at low ones; the forty mel bands, a coarser version that spreads the low frequencies out; and thirteen MFCCs as
-# a small table of red and blue.*
+# *Figure: the spoken word in four pictures over the same time: the waveform with its syllables as bursts; the
+# spectrogram, in which the hiss of the s fills high frequencies and vowels show dark stripes at low ones; the forty mel
+# bands, a coarser version that spreads the low frequencies out; and thirteen MFCCs as a small table of red and blue.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### How many bands does a word need?
 #
-# Now go backwards: keep the mel bands only, throw the rest away, and rebuild a sound that has these bands (the timing of the waves inside each frame is lost too; the Griffin-Lim algorithm guesses it). Start at 2 bands and turn them up: **from how many bands on
-# do you understand the word?** The four words are hidden; look only when you are sure. (On a page without a kernel you hear word 1 at 8 bands.)
+# Now go backwards: keep the mel bands only, throw the rest away, and rebuild a sound that has these bands (the timing
+# of the waves inside each frame is lost too; the Griffin-Lim algorithm guesses it). Start at 2 bands and turn them up:
+# **from how many bands on do you understand the word?** The four words are hidden; look only when you are sure. (On a
+# page without a kernel you hear word 1 at 8 bands.)
 
 # %% tags=["further"]
 import base64
@@ -557,11 +562,14 @@ def hear(bands, word, reveal):
 # The control *reveal* writes the word above the picture.
 
 # %%
-listening = widgets.explore(hear, bands=[8, 2, 4, 16, 32, 64], word=[1, 2, 3, 4], reveal=False)
+from ipywidgets import SelectionSlider
+
+bands = SelectionSlider(options=(2, 4, 8, 16, 32, 64), value=8)
+listening = widgets.explore(hear, bands=bands, word=[1, 2, 3, 4], reveal=False)
 
 # %% [markdown] tags=["alt"]
-# *Figure: the mel spectrogram of a spoken word in eight wide bands, blocks of light and dark over time, with a player for
-# the sound rebuilt from them and the error of its spectrogram.*
+# *Figure: the mel spectrogram of a spoken word in eight wide bands, blocks of light and dark over time, with a player
+# for the sound rebuilt from them and the error of its spectrogram.*
 
 # %%
 BANDS = (2, 4, 8, 16, 32, 64)
@@ -569,20 +577,21 @@ errors = [[rebuild(say(text), bands)[2] for bands in BANDS] for text in HIDDEN]
 plotting.lines(BANDS, {"four words": errors}, xlabel="mel bands", ylabel="relative error", logx=True)
 
 # %% [markdown] tags=["alt"]
-# *Figure: the error of the rebuilt spectrogram against the number of mel bands, falling steadily from two bands to
-# sixty-four, with a band for the four words.*
+# *Figure: the error of the rebuilt spectrogram against the number of mel bands, falling from two bands to
+# sixty-four, with a 95 % band over the four words.*
 
 # %% [markdown]
-# Where was it for you? The error gives no hint: it falls steadily, and is probably still high where you understood (an error of 1 is what
-# silence would have). What a word *is* survives in a handful of numbers a moment. What goes first is who speaks, and
-# how high. That is why 13 MFCCs were enough for the ear of lesson 3.
+# Where was it for you? The error gives no hint: it falls all the way, and is probably still high where you understood
+# (an error of 1 is what silence would have). What a word *is* survives in a handful of numbers a moment. What goes
+# first is who speaks, and how high. This is what lets 13 MFCCs a moment do for the ear of lesson 3.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### What else a sound can tell
 #
 # Five more descriptors, through librosa: **pitch** (the frequency you would sing), **spectral entropy** (0 for a pure
-# tone, 1 for noise), **spectral contrast** (how far peaks stand out of the spectrum), **chroma** (which of the twelve notes), **tempo** (beats a minute). Four sounds, made by formula:
-# a sung *ah* at 150 Hz, white noise, a bell tuned to 440 Hz, and two noise bursts a second.
+# tone, 1 for noise), **spectral contrast** (how far peaks stand out of the spectrum), **chroma** (which of the twelve
+# notes), **tempo** (beats a minute). Four sounds, made by formula: a sung *ah* at 150 Hz, white noise, a bell tuned to
+# 440 Hz, and two noise bursts a second. (*Going further* has a player for them.)
 
 # %% tags=["further"]
 RATE, NOTES = 16000, "C C# D D# E F F# G G# A A# B".split()
@@ -610,17 +619,19 @@ for name, wave in sounds.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# Read the table with a warning: every descriptor answers, whether or not the question makes sense. A hiss has a "strongest
-# note", and a vowel a "tempo" (where it is unsure, librosa leans towards 120). Which cells would you believe?
+# Read the table with a warning: every descriptor answers, whether or not the question makes sense. A hiss has a
+# "strongest note", and a vowel a "tempo" (where it is unsure, librosa leans towards 120). Which cells would you
+# believe?
 #
 # <details><summary>One answer</summary>The pitch of vowel and bell, the missing pitch of hiss and beat, the notes of bell and vowel, the beat's tempo (two a second are 120 a minute, nearly). Entropy and contrast always mean something: they tell tone from noise.</details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 What is a feature worth?
 #
-# Now let pixels, HOG and CNN features compete where it matters: with few labels. The task: which of nine groups (faces, people,
-# animals, food, travel, activities, objects, symbols, flags) does an emoji belong to? One picture a family, equally many from each group for training,
-# every picture moved by up to 8 pixels, since cameras do not centre what they see.
+# Now let pixels, HOG and CNN features compete where it matters: with few labels. The task: which of nine groups (faces,
+# people, animals, food, travel, activities, objects, symbols, flags) does an emoji belong to? One picture a family,
+# equally many from each group for training, every picture moved by up to 8 pixels, since cameras do not centre what
+# they see.
 
 # %%
 SIZES, SEEDS = mm.per_profile(smoke=(2, 5, 10), quick=(2, 5, 10, 20, 50), full=(2, 5, 10, 20, 50)), range(5)
@@ -643,8 +654,9 @@ parts = {
 }
 
 # %% [markdown]
-# Three descriptions of the same pictures. The CNN is **frozen**: used as it came, nothing in it is trained. In addition, three
-# changed copies of every training picture (**augmentation**): mirrored or not, shifted, other colours. This takes about 15 s.
+# Three descriptions of the same pictures. The CNN is **frozen**: used as it came, nothing in it is trained. In
+# addition, three changed copies of every training picture (**augmentation**): mirrored or not, shifted, other colours.
+# This takes about 15 s.
 
 # %%
 COPIES = mm.per_profile(smoke=1, quick=3, full=9)
@@ -666,9 +678,9 @@ trained_on = {name: [describe(images).numpy() for images in copies] for name, de
 unseen = {name: {p: describe(parts[p][0]).numpy() for p in ("valid", "test")} for name, describe in DESCRIBE.items()}
 
 # %% [markdown]
-# One small model reads all three: a support vector machine, which compares pictures by $e^{-\gamma\,\text{distance}^2}$ (rows
-# scaled to length 1 first). Its $\gamma$ is chosen on the validation pictures. The score is **balanced accuracy**: the share right in each
-# group, averaged over groups, so always naming one group scores one ninth.
+# One small model reads all three: a support vector machine, which compares pictures by $e^{-\gamma\,\text{distance}^2}$
+# (rows scaled to length 1 first). Its $\gamma$ is chosen on the validation pictures. The score is **balanced
+# accuracy**: the share right in each group, averaged over groups, so always naming one group scores one ninth.
 
 # %%
 from functools import partial
@@ -709,8 +721,9 @@ plotting.lines(
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: balanced test accuracy against the number of labels, with 95 % bands over five draws and a dashed line at one ninth. All three curves rise. The CNN lies far above the two others. HOG
-# lies above pixels with few labels; further right the two come close to each other.*
+# *Figure: balanced test accuracy against the number of labels, with 95 % bands over five draws and a dashed line at one
+# ninth. All three curves rise. The CNN lies far above the two others. HOG lies above pixels with few labels; further
+# right the two come close to each other.*
 
 # %%
 mm.claim("04.1", "HOG beats pixels with 2 to 10 labels a group", (curves["HOG"] - curves["pixels"])[:, :3].mean(axis=1))
@@ -727,12 +740,14 @@ for name in ("pixels", "HOG"):
     print(f"{name}: {enough} labels a group")
 
 # %% [markdown]
-# So a good part of the learning can be done before yours starts: by Dalal and Triggs, who knew that outlines matter more than
-# brightness, or by a million photographs. Lesson 5 puts one more curve beside these, the network that is not frozen.
+# So a good part of the learning can be done before yours starts: by Dalal and Triggs, who knew that outlines matter
+# more than brightness, or by a million photographs. Lesson 5 puts one more curve beside these, the network that is not
+# frozen.
 #
-# One thing you should know. If the emoji are *not* moved, all scores are higher, and pixels come close to HOG with few labels: designers centre every
-# face in the same yellow disc (*Going further* shows it). Features pay where the raw numbers vary for reasons that do
-# not matter.
+# Two things the figure also says. HOG's lead over pixels is small, and not the same at every size: it was drawn for
+# outlines on photographs, and an emoji's colour, which it throws away, tells something too. And moving matters: on
+# emoji that are *not* moved everybody scores higher, since their designers have centred them for you (*Going further*).
+# A feature pays where raw numbers vary for reasons that do not matter.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### Changed copies
@@ -758,7 +773,8 @@ def digit_score(count, seed, copies):
 
 
 # %% [markdown]
-# The gain is the score with copies minus the score without, for the same labels. The support vector machines take about 15 s.
+# The gain is the score with copies minus the score without, for the same labels. The support vector machines take about
+# 15 s.
 
 # %%
 gains = {}
@@ -771,9 +787,9 @@ gains["digits, pixels"] = np.array(
 plotting.lines(SIZES, gains, xlabel="labels a group", ylabel="gain by copies", logx=True, baseline=("no gain", 0))
 
 # %% [markdown] tags=["alt"]
-# *Figure: the gain in accuracy by changed copies against the number of labels, four curves with 95 % bands. On digits the
-# gain is by far the largest, with few labels, and shrinks with many. On emoji the gains are small; those of pixels and HOG do not shrink with more
-# labels, and that of the CNN stays near zero throughout.*
+# *Figure: the gain in accuracy by changed copies against the number of labels, four curves with 95 % bands. On digits
+# the gain is by far the largest, with few labels, and shrinks with many. On emoji the gains are small; those of pixels
+# and HOG do not shrink with more labels, and that of the CNN stays near zero throughout.*
 
 # %%
 few, many = gains["digits, pixels"][:, :3].mean(axis=1), gains["digits, pixels"][:, -1]
@@ -782,18 +798,19 @@ few, many = gains["emoji, HOG"][:, :3].mean(axis=1), gains["emoji, HOG"][:, -1]
 print(f"on emoji with HOG the same difference is {interval(few - many):+}")
 
 # %% [markdown]
-# The rule holds for digits. On emoji it does not show: the gain is no larger with few labels than with many. Why? Every 7 is one shape, somewhere: two of them and a few shifts are nearly all there is to
-# know, and 50 real ones show the shifts anyway. But two foods do not tell what food looks like. There, few
-# labels lack *content*, which no copy supplies, and copies only pay once there are enough different pictures to copy. The CNN gains
-# next to nothing: it has seen shifts and mirrors before. Augmentation replaces the labels that would
-# have shown the model what you already know.
+# The rule holds for digits. On emoji it does not show: the gain is no larger with few labels than with many. Why? Every
+# 7 is one shape, somewhere: two of them and a few shifts are nearly all there is to know, and 50 real ones show the
+# shifts anyway. But two foods do not tell what food looks like. There, few labels lack *content*, which no copy
+# supplies, and copies only pay once there are enough different pictures to copy. The CNN gains next to nothing: shifts
+# and mirrors were part of what it had seen before. Augmentation replaces the labels that would have shown the model
+# what you already know.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The copy that leaks
 #
-# When do you make the copies: before or after setting the test pictures aside? Here is a data set with nothing to learn: the labels are
-# thrown by a coin. Every picture gets its changed copies, and the model says what its nearest neighbour among the CNN features was
-# labelled.
+# When do you make the copies: before or after setting the test pictures aside? Here is a data set with nothing to
+# learn: the labels are thrown by a coin. Every picture gets its changed copies, and the model says what its nearest
+# neighbour among the CNN features was labelled.
 
 # %%
 from sklearn.neighbors import KNeighborsClassifier
@@ -815,9 +832,11 @@ print(f"the split first, then copies: accuracy {interval(after)}")
 # Half is the truth. A copy in the training set of a picture in the test set is the answer sheet.
 #
 # ### Exercise 4.5 ●●○ 10 min
-# Write `split_then_augment`. `x` is `(N, d)`, `y` is `(N,)`, `test` is a bool array `(N,)`, True for what is set aside. `augment(x)` returns a changed copy of any `(n, d)`. Return four arrays: `train_x`, the training
-# rows followed by *one* changed copy of all of them, `train_y` to match, `test_x` and `test_y`, as they were. With `x = [[1], [2], [3]]`, `y = [0, 1, 1]`, `test =
-# [False, True, False]` and an `augment` that adds 10, the result is `[[1], [3], [11], [13]]`, `[0, 1, 0, 1]`, `[[2]]`, `[1]`.
+# Write `split_then_augment`. `x` is `(N, d)`, `y` is `(N,)`, `test` is a bool array `(N,)`, True for what is set aside.
+# `augment(x)` returns a changed copy of any `(n, d)`. Return four arrays: `train_x`, the training rows followed by
+# *one* changed copy of all of them, `train_y` to match, `test_x` and `test_y`, as they were. With `x = [[1], [2],
+# [3]]`, `y = [0, 1, 1]`, `test = [False, True, False]` and an `augment` that adds 10, the result is `[[1], [3], [11],
+# [13]]`, `[0, 1, 0, 1]`, `[[2]]`, `[1]`.
 # <details><summary>Hint: the idea</summary>Take the test rows away before anything else happens. Copies keep the label of their original.</details>
 # <details><summary>Hint: pseudocode</summary>keep = not test. train_x = x[keep] on top of augment(x[keep]). train_y = y[keep] twice, one after the other. Return these, x[test] and y[test].</details>
 
@@ -837,9 +856,9 @@ check.ex4_5(split_then_augment)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 Two modalities, one row
 #
-# With everything in rows, nothing keeps you from putting a picture and its words into *one* row. TF-IDF even works for both: cluster the SIFT
-# descriptors of many pictures into 100 groups of similar ones, call each group a **visual word**, and a picture becomes a text of visual words (Sivic and
-# Zisserman 2003).
+# With everything in rows, nothing keeps you from putting a picture and its words into *one* row. TF-IDF even works for
+# both: cluster the SIFT descriptors of many pictures into 100 groups of similar ones, call each group a **visual
+# word**, and a picture becomes a text of visual words (Sivic and Zisserman 2003).
 
 # %%
 from sklearn.cluster import KMeans
@@ -855,8 +874,8 @@ by_picture, by_words = (representation.tfidf(documents).toarray() for documents 
 print(f"{name[0]!r}: visual words {spelled[0][:30]} ...; words {texts[0][:40]} ...")
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** For each emoji we look up its nearest neighbour by cosine: by picture, by words, and by both rows side
-# by side. How often is the neighbour from the same group? Which of the three wins?
+# **Predict first.** For each emoji we look up its nearest neighbour by cosine: by picture, by words, and by both rows
+# side by side. How often is the neighbour from the same group? Which of the three wins?
 
 
 # %%
@@ -902,24 +921,27 @@ for axes, image, caption in zip(grid.flat, gallery, captions, strict=True):
     axes.set_axis_off()
 
 # %% [markdown] tags=["alt"]
-# *Figure: four emoji, each beside its neighbour by picture and its neighbour by words. In the upper row picture and words name the same neighbour; in the
-# lower row they differ: the neighbour by picture shares corners and curves, the one by words shares the meaning.*
+# *Figure: four emoji, each beside its neighbour by picture and its neighbour by words. In the upper row picture and
+# words name the same neighbour; in the lower row they differ: the neighbour by picture shares corners and curves, the
+# one by words shares the meaning.*
 
 # %% [markdown]
-# That is the surprise of this first multimodal row: **two modalities were worse than one**. Side by side, with equal weights, the weak
-# one drowns out the strong one. Features alone do not make a fusion; how to weigh, and when to trust whom, is what lessons 7 to 10 are about.
+# That is the surprise of this first multimodal row: **two modalities were worse than one**. Side by side, with equal
+# weights, the weak one drowns out the strong one. Features alone do not make a fusion; how to weigh, and when to trust
+# whom, is what lessons 7 to 10 are about.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
 #
-# How much of the learning can you do before the learning starts? Often most of it. What you can write down (outlines, rare words, ears) needs no labels; what
-# you cannot, you can borrow; and what you know does not matter, you can show with copies. The price: a feature forgets, and what it forgot no model brings back.
+# How much of the learning can you do before the learning starts? Often most of it. What you can write down (outlines,
+# rare words, ears) needs no labels; what you cannot, you can borrow; and what you know does not matter, you can show
+# with copies. The price: a feature forgets, and what it forgot no model brings back.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - **Broken input.** Files are cut short, microphones switched off, tables wrong. A feature should say so at once, or give a value that is
-#   documented. What the package does:
+# - **Broken input.** Files are cut short, microphones switched off, tables wrong. A feature should say so at once, or
+#   give a value that is documented. What the package does:
 
 # %%
 nothing = torch.zeros(4000)
@@ -939,8 +961,8 @@ for case, call in broken.items():
         print(f"{case}: {error}")
 
 # %% [markdown]
-# - **Learned on everything.** The vocabulary, document frequencies, visual words, a scaler's mean: all are *learned*. Learn them
-#   on training rows only: `representation.tfidf(new, train)`.
+# - **Learned on everything.** The vocabulary, document frequencies, visual words, a scaler's mean: all are *learned*.
+#   Learn them on training rows only: `representation.tfidf(new, train)`.
 # - **Imbalance.** In all variants of all emoji, one group has most of the pictures:
 
 # %%
@@ -948,26 +970,30 @@ shares = table["group"].value_counts(normalize=True)
 print(f"always say {shares.index[0]!r}: accuracy {shares.iloc[0]:.2f}, balanced accuracy {1 / len(shares):.2f}")
 
 # %% [markdown]
-# - **Relatives in training and test.** The same flag in five skin tones, one speaker, one day's news: split by *group*, so that relatives stay together. All splits of
-#   this course do.
-# - **Wrong and missing values, wrong labels.** Fill with values learned on training rows, say that you filled, have two people label
-#   the same items and measure how far they agree (*Going further*).
-# - **A small pool.** Our draws of 50 labels come from 60 a group, so they overlap. The bands there say how results vary over these pictures, not over new ones.
+# - **Relatives in training and test.** The same flag in five skin tones, one speaker, one day's news: split by *group*,
+#   so that relatives stay together. All splits of this course do.
+# - **Wrong and missing values, wrong labels.** Fill with values learned on training rows, say that you filled, have two
+#   people label the same items and measure how far they agree (*Going further*).
+# - **A small pool.** Our draws of 50 labels come from 60 a group, so they overlap. The bands there say how results vary
+#   over these pictures, not over new ones.
 # - **The wrong augmentation.** A mirrored *b* is a *d*. A copy must keep its label.
 
 # %% [markdown]
 # ## What articles say, what is true
 #
 # - *"Augmentation helps most with few labels."* True where it supplies what is missing. You saw both.
-# - *"Hand-made features are dead."* MFCCs, TF-IDF and mel bands are what many networks still get to eat, and baselines that are hard to beat with few labels.
-# - *"We used MFCCs."* Which? librosa's mel scale (Slaney's) is not HTK's; windows, floors and lifters differ. Numbers from two tools are seldom the same numbers.
+# - *"Hand-made features are dead."* MFCCs, TF-IDF and mel bands are what many networks still get to eat, and baselines
+#   that are hard to beat with few labels.
+# - *"We used MFCCs."* Which? librosa's mel scale (Slaney's) is not HTK's; windows, floors and lifters differ. Numbers
+#   from two tools are seldom the same numbers.
 
 # %% [markdown]
 # ## Three key points
 #
 # 1. Raw numbers change with what does not matter. A feature keeps what matters: counts weighted by rarity, votes of
 #    gradients, bands as an ear hears them.
-# 2. With few labels the description decides. Borrowed features beat written-down ones here, and these beat raw pixels, once the pictures move.
+# 2. With few labels the description decides. Borrowed features beat written-down ones here, and these beat raw pixels,
+#    once the pictures move.
 # 3. Augmentation shows the model what you know. It supplies no new content, and must come after the split.
 
 # %% [markdown]
@@ -993,7 +1019,7 @@ print(f"always say {shares.index[0]!r}: accuracy {shares.iloc[0]:.2f}, balanced 
 #
 # Nothing below is needed for the answer.
 #
-# <details><summary>Emoji that stay where they are</summary>The next cell repeats the first learning curve on pictures that were not moved, with labels from 2 to 50, for pixels and HOG. Where do the intervals overlap?</details>
+# <details><summary>Emoji that stay where they are</summary>The next cell repeats the first learning curve on pictures that were not moved, with labels from 2 to 50, for pixels and HOG. Compare with the first figure: how much does moving cost each of them?</details>
 
 # %% tags=["further"]
 still = {}
@@ -1011,7 +1037,7 @@ for way, runs in still.items():
     print(f"{way:7}", "  ".join(str(interval(column)) for column in runs.T))
 
 # %% [markdown]
-# <details><summary>Changed copies of words and sounds</summary>Synonyms, a little disorder; pitch, noise, speed. Listen, and ask of each: would I still give it the same label? A synonym by word vectors can be an opposite, and a voice two tones higher may have become somebody else, which matters if the label is the speaker.</details>
+# <details><summary>Changed copies of words and sounds</summary>Synonyms, a little disorder; pitch, noise, speed. Listen, and ask of each: would I still give it the same label? A synonym by word vectors can be an opposite, and a voice two tones higher may have become somebody else, which matters if the label is the speaker. The player below also has the four sounds of section 3.</details>
 
 # %% tags=["further"]
 review = "a good film with a great cast and a weak ending"
@@ -1022,7 +1048,8 @@ heard = {
     "noise at 10 dB": representation.add_noise(sound, ratio=10),
     "half as fast again": representation.change_speed(sound, 1.5),
 }
-_ = widgets.explore(lambda copy: Audio(heard[copy].numpy(), rate=8000), copy=list(heard))
+heard |= {name: wave[: 2 * RATE : 2] for name, wave in sounds.items()}  # the four sounds of section 3, two seconds each
+_ = widgets.explore(lambda sound: Audio(heard[sound].numpy(), rate=8000), sound=list(heard))
 
 # %% [markdown]
 # <details><summary>Missing and wrong values, wrong labels</summary>A missing value is filled by a value learned on training rows (mean, median), and a column that says "was missing" is added: that it is missing may itself tell something. Wrong labels cost little at random, and much when they follow a rule. The next cell swaps a share of the training labels at random.</details>

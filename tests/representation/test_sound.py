@@ -29,6 +29,14 @@ def test_trim_keeps_the_sound():
     assert trimmed.square().sum() == pytest.approx(sound.square().sum())
 
 
+def test_short_frames_trim_closer():
+    sound = 0.5 * torch.sin(torch.arange(4000) * 0.5)
+    clip = torch.cat([torch.zeros(3000), sound, torch.zeros(3000)])
+    trimmed = trim(clip, frame_length=256, hop_length=64)
+    assert 4000 <= len(trimmed) <= 4000 + 512 < len(trim(clip))
+    np.testing.assert_array_equal(trimmed, librosa.effects.trim(clip.numpy(), frame_length=256, hop_length=64)[0])
+
+
 def test_loudness():
     clips = torch.stack([tone(440), 0.01 * tone(100), torch.zeros(RATE)])
     rms = normalise_loudness(clips, level=-26).square().mean(dim=1).sqrt()
@@ -78,6 +86,7 @@ def test_silence_and_short_clips_have_documented_values(length):
         (lambda: trim(torch.zeros(5000)), "silent throughout"),
         (lambda: trim(torch.ones(2, 5000)), r"one clip of shape \(N,\)"),
         (lambda: trim(torch.ones(5000), top_db=0), "top_db must be positive"),
+        (lambda: trim(torch.ones(5000), hop_length=0), "hop_length must be positive"),
         (lambda: normalise_loudness(torch.tensor([float("nan")])), "NaN"),
         (lambda: chroma(tone(440), 0), "sample_rate must be positive"),
         (lambda: chroma(torch.zeros(0), RATE), "not empty"),
