@@ -3,7 +3,7 @@
 #
 # **How much of the learning can you do before the learning starts?** · 90 minutes · needs lesson 3
 #
-# ![Text becomes tokens and weighted counts, a picture becomes gradients and histograms, a sound becomes frames and mel bands; each ends as one row of numbers, as does what a pretrained network makes of it, and a small model reads the row](flow: text -> tokens -> TF-IDF -> a row of numbers; picture -> gradients -> HOG -> a row of numbers; sound -> mel bands -> MFCC -> a row of numbers; any of them -> pretrained network -> a row of numbers; a row of numbers -> small model)
+# ![Text becomes tokens and weighted counts, a picture becomes gradients and histograms, a sound becomes frames and mel bands; each ends as one row of numbers, as does what a pretrained network makes of it, and a small model reads the row](flow: text -> tokens -> TF-IDF -> a row of numbers; picture -> gradients -> HOG -> a row of numbers; sound -> mel bands -> MFCC -> a row of numbers; any of them -> pretrained network -> learned features -> a row of numbers; a row of numbers -> small model)
 #
 # In lessons 1 to 3 somebody had already turned reviews into counts and voices into 13 numbers a moment. Now you do it
 # yourself, for text, pictures and sound, and measure what it is worth in labels. (The next cell loads the libraries,
@@ -53,7 +53,7 @@ pictures, groups, names = one_per_family(emoji.train)
 panda, voice = pictures[list(names).index("panda")], say("panda")
 print("word:   ", list(b"panda"), " the bytes of its letters")
 print("picture:", (255 * panda[:, 24, 20:26]).int().flatten().tolist(), f" and {panda.numel() - 18} more")
-print("sound:  ", [f"{value:.2f}" for value in voice[1500:1508]], f" and {len(voice) - 8} more")
+print("sound:  ", " ".join(f"{value:.2f}" for value in voice[1500:1508]), f" and {len(voice) - 8} more")
 display(Audio(voice, rate=8000))
 moved = v2.functional.affine(panda, 0, [0, 6], 1, [0], fill=1.0)  # white comes in from above
 plotting.images([panda, moved], ["panda", "moved by 6 pixels"])
@@ -376,8 +376,8 @@ for name, features in shallow.items():
 
 # %% [markdown]
 # The network knows a photographed cat when it sees one. And the moved panda is again close to itself. HOG forgives a
-# little, where an edge stays in its cell; the network forgives more, which you could not learn from the panda's pixels
-# alone: this knowledge came from elsewhere.
+# shift as long as an edge stays in its cell; the network forgives more, which you could not learn from the panda's
+# pixels alone: this knowledge came from elsewhere.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Sound
@@ -798,7 +798,7 @@ few, many = gains["emoji, HOG"][:, :3].mean(axis=1), gains["emoji, HOG"][:, -1]
 print(f"on emoji with HOG the same difference is {interval(few - many):+}")
 
 # %% [markdown]
-# The rule holds for digits. On emoji it does not show: the gain is no larger with few labels than with many. Why? Every
+# That copies help most with few labels holds for digits. On emoji it does not show: the gain is no larger with few labels than with many. Why? Every
 # 7 is one shape, somewhere: two of them and a few shifts are nearly all there is to know, and 50 real ones show the
 # shifts anyway. But two foods do not tell what food looks like. There, few labels lack *content*, which no copy
 # supplies, and copies only pay once there are enough different pictures to copy. The CNN gains next to nothing: shifts
