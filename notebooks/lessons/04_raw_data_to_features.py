@@ -216,7 +216,7 @@ _ = grid[0].set_yticklabels(sentences, rotation=0)
 
 # %% [markdown] tags=["alt"]
 # *Figure: three tables of cosines between the five sentences. In the first, the two praising sentences have nothing in
-# common, while the two about man and dog are identical. In the second, the praises are somewhat alike, and man and dog
+# common, while the two about man and dog are identical. In the second, the praises are alike, and man and dog
 # still identical. In the third, the two praises are much closer to each other than either is to the mess; man and dog
 # come close to 1, but are no longer the same.*
 
@@ -970,7 +970,7 @@ shares = table["group"].value_counts(normalize=True)
 print(f"always say {shares.index[0]!r}: accuracy {shares.iloc[0]:.2f}, balanced accuracy {1 / len(shares):.2f}")
 
 # %% [markdown]
-# - **Relatives in training and test.** The same flag in five skin tones, one speaker, one day's news: split by *group*,
+# - **Relatives in training and test.** The same hand in five skin tones, one speaker, one day's news: split by *group*,
 #   so that relatives stay together. All splits of this course do.
 # - **Wrong and missing values, wrong labels.** Fill with values learned on training rows, say that you filled, have two
 #   people label the same items and measure how far they agree (*Going further*).
