@@ -318,3 +318,21 @@ def test_text_is_its_vectors_through_the_encoder():
     close(features, encoder.encoder(vectors, mask)[0])
     features.square().sum().backward()
     assert all(p.grad.abs().sum() > 0 for p in encoder.parameters())
+
+
+@pytest.mark.parametrize("name", [*SEQUENCES, "cnn", "cnn grid", "text"])
+def test_a_mask_of_all_false_gives_zeros_and_finite_gradients(name):
+    torch.manual_seed(0)
+    x, mask = torch.full((B, T, D), torch.nan), torch.zeros(B, T, dtype=torch.bool)
+    if name.startswith("cnn"):
+        encoder = CNNEncoder(3, OUT, (8,), pool=name == "cnn")
+        x, mask = torch.full((B, 3, 4, 4), torch.nan), torch.zeros(B, dtype=torch.bool)
+    elif name == "text":
+        encoder, x = text(), torch.full((B, T), -100)
+    else:
+        encoder = SEQUENCES[name]()
+    features, kept = encoder(x, mask)
+    assert (features == 0).all()
+    assert kept is None or not kept.any()
+    features.sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in encoder.parameters())
