@@ -371,7 +371,8 @@ MEAN, SPREAD = moments.mean(axis=0), moments.std(axis=0)
 def scaled(split):
     """The same recordings with MFCCs of mean 0 and spread 1."""
     inputs, digit = split.arrays()
-    return mm.data.Split({"audio": [(a - MEAN) / SPREAD for a in inputs["audio"]]}, digit)
+    most = mm.per_profile(smoke=200, quick=len(digit), full=len(digit))
+    return mm.data.Split({"audio": [(a - MEAN) / SPREAD for a in inputs["audio"][:most]]}, digit[:most])
 
 
 sounds = {part: scaled(getattr(spoken, part)) for part in ("train", "valid", "test")}
@@ -506,15 +507,22 @@ seen = Counter(word for text in reviews.train.arrays()[0]["text"] for word in te
 WORDS = {word: i for i, word in enumerate((w for w, count in seen.items() if count >= 3), start=1)}
 
 
-def numbered(split, most):
-    """Reviews as token numbers, at most 40 each."""
+def some(split, most):
+    """At most so many reviews, in random order: texts and labels."""
     inputs, liked = split.arrays()
-    tokens = [[WORDS.get(word, 0) for word in text.split()[:40]] or [0] for text in inputs["text"][:most]]
-    return mm.data.Split({"text": [np.array(row) for row in tokens]}, liked[:most])
+    rows = np.random.default_rng(0).permutation(len(liked))[:most]
+    return inputs["text"][rows], liked[rows]
+
+
+def numbered(texts, liked):
+    """Reviews as token numbers, at most 40 each."""
+    tokens = [[WORDS.get(word, 0) for word in text.split()[:40]] or [0] for text in texts]
+    return mm.data.Split({"text": [np.array(row) for row in tokens]}, liked)
 
 
 MOST = mm.per_profile(smoke=300, quick=6000, full=6000)
-shuffled = {part: numbered(getattr(reviews, part), MOST) for part in ("train", "valid", "test")}
+texts = {part: some(getattr(reviews, part), MOST) for part in ("train", "valid", "test")}
+shuffled = {part: numbered(*pair) for part, pair in texts.items()}
 print(f"{len(WORDS)} words; first review: {shuffled['train'][0][0]['text'][:8].tolist()} ...")
 
 
@@ -558,10 +566,9 @@ def read_reviews(encoder, seed, epochs, lr):
 
 pools = [read_reviews(lambda: AttentionPool(32), seed, 2, 1e-2) for seed in SEEDS]
 _, transformer = read_reviews(lambda: representation.AttentionEncoder(32, 32, 1, 2), 0, 2, 3e-3)
-texts = {part: getattr(reviews, part).arrays() for part in ("train", "test")}
-vectors = TfidfVectorizer().fit(texts["train"][0]["text"][:MOST])
-linear = LogisticRegression(C=3).fit(vectors.transform(texts["train"][0]["text"][:MOST]), texts["train"][1][:MOST])
-tfidf = linear.score(vectors.transform(texts["test"][0]["text"][:MOST]), texts["test"][1][:MOST])
+vectors = TfidfVectorizer().fit(texts["train"][0])
+linear = LogisticRegression(C=3).fit(vectors.transform(texts["train"][0]), texts["train"][1])
+tfidf = linear.score(vectors.transform(texts["test"][0]), texts["test"][1])
 
 # %% [markdown]
 # TF-IDF and logistic regression involve no chance, so they have one value.
@@ -585,8 +592,8 @@ from IPython.display import HTML
 
 model = pools[0][0]
 rows = []
-for i in (0, 3, 12, 20, 31):
-    words = texts["test"][0]["text"][i].split()[:40]
+for i in range(5):
+    words = texts["test"][0][i].split()[:40]
     tokens = torch.tensor([[WORDS.get(word, 0) for word in words]])
     with torch.no_grad():
         x = model.encoder.embedding(tokens)
