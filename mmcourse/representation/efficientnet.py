@@ -74,11 +74,22 @@ class EfficientNetLite(nn.Module):
         self._conv_head, self._bn1 = SameConv2d(320, 1280, 1), _norm(1280)
         self._fc = nn.Linear(1280, classes)
 
+    @property
+    def blocks(self):
+        """The 16 blocks between `stem` and `pool`, an nn.Sequential, to be cut where a lesson likes."""
+        return self._blocks
+
+    def stem(self, x):
+        """Map normalised pictures (B, 3, H, W) to what the first block takes, (B, 32, H / 2, W / 2)."""
+        return functional.relu6(self._bn0(self._conv_stem(x)))
+
+    def pool(self, x):
+        """Map what the last block gives, (B, 320, h, w), to features (B, 1280)."""
+        return functional.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
+
     def features(self, x):
         """Map normalised pictures (B, 3, H, W) to features (B, 1280)."""
-        x = functional.relu6(self._bn0(self._conv_stem(x)))
-        x = functional.relu6(self._bn1(self._conv_head(self._blocks(x))))
-        return x.mean(dim=(2, 3))
+        return self.pool(self.blocks(self.stem(x)))
 
     def forward(self, x):
         """Map normalised pictures (B, 3, H, W) to logits (B, classes)."""

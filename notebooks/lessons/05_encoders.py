@@ -889,8 +889,7 @@ check.ex5_4(precision_recall_f1)
 
 # %%
 network = representation.efficientnet_lite().to(memory_format=torch.channels_last)  # faster on a CPU, same result
-stem = nn.Sequential(network._conv_stem, network._bn0, nn.ReLU6())
-STAGES = {"stage 4": network._blocks[:8], "stage 5": network._blocks[8:10]}  # the tenth block comes later
+STAGES = {"stage 4": network.blocks[:8], "stage 5": network.blocks[8:10]}  # the tenth block comes later
 
 
 @torch.no_grad()
@@ -899,7 +898,7 @@ def early(images):
     results = {name: [] for name in STAGES}
     for chunk in images.split(64):
         x = representation.normalise(representation.resize(chunk, 64))
-        x = stem(x.contiguous(memory_format=torch.channels_last))
+        x = network.stem(x.contiguous(memory_format=torch.channels_last))
         for name, blocks in STAGES.items():
             x = blocks(x)
             results[name].append(x)
@@ -930,14 +929,13 @@ def linear_head(x, y):
 @torch.no_grad()
 def finish(part):
     """Features (N, C) of the remaining blocks."""
-    x = network._blocks[10:](kept[part]["stage 5"])
-    return F.relu6(network._bn1(network._conv_head(x))).mean(dim=(2, 3)).numpy()
+    return network.pool(network.blocks[10:](kept[part]["stage 5"])).numpy()
 
 
 # %%
 MIDDLE = mm.per_profile(smoke=4, quick=15, full=15)
 with torch.no_grad():
-    last = {part: network._blocks[10](x["stage 5"]).flatten(1).numpy() for part, x in kept.items()}
+    last = {part: network.blocks[10](x["stage 5"]).flatten(1).numpy() for part, x in kept.items()}
 depths = {"stage 4": {part: x["stage 4"].flatten(1).numpy() for part, x in kept.items()}}
 depths |= {"stage 5": last, "last stage, averaged": {part: finish(part) for part in ("train", "valid")}}
 by_depth = {}
@@ -1000,7 +998,7 @@ class FineTuned(nn.Module):
     def __init__(self, start):
         super().__init__()
         scaler, linear = start[0], start[1]
-        self.block, self.head = copy.deepcopy(network._blocks[10]), nn.Linear(*linear.coef_.T.shape)
+        self.block, self.head = copy.deepcopy(network.blocks[10]), nn.Linear(*linear.coef_.T.shape)
         self.mean, self.spread = (torch.as_tensor(x).float() for x in (scaler.mean_, scaler.scale_))
         self.head.weight.data.copy_(torch.as_tensor(linear.coef_))
         self.head.bias.data.copy_(torch.as_tensor(linear.intercept_))
@@ -1149,7 +1147,7 @@ for seed in SEEDS:
     copies = [augmented(pictures["train"][rows], view) for view in range(VIEWS)]
     borrowed_views = torch.stack([kept["train"]["stage 5"][rows], *(early(x)["stage 5"] for x in copies)])
     with torch.no_grad():
-        flat = torch.cat([network._blocks[10](x).flatten(1) for x in borrowed_views]).numpy()
+        flat = torch.cat([network.blocks[10](x).flatten(1) for x in borrowed_views]).numpy()
     head = linear_head(flat, np.tile(y, 1 + VIEWS))
     tuned = train_steps(FineTuned(head), borrowed_views, y, STEPS["tuned"], 1e-3, seed)
     own_views = torch.stack([tiny(x) for x in (pictures["train"][rows], *copies)])
@@ -1196,7 +1194,7 @@ plotting.bars(
 # %% tags=["further"]
 rows = draw(MIDDLE, 0)
 head = linear_head(last["train"][rows], groups["train"][rows])
-stage = copy.deepcopy(network._blocks[8:11])
+stage = copy.deepcopy(network.blocks[8:11])
 for mode in (False, True):
     stage.train(mode)
     said = np.zeros_like(groups["test"])
