@@ -161,7 +161,7 @@ def ex7_4(Hierarchical):
 
 def _missing(count, expected):
     return (
-        f"with dims 6, 5, 4, hidden 7 and 3 classes it should have {expected} weights, it has {count}; "
+        f"with dims 6, 5, 4, hidden 7 and 3 classes it should have {expected} parameters, it has {count}; "
         "if some are missing, look for layers in a plain list or dict (use nn.ModuleDict)"
     )
 

@@ -30,6 +30,7 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from ipywidgets import FloatSlider
 from torch import nn
 from torch.nn import functional
 
@@ -49,9 +50,8 @@ def rows(split):
 @cache
 def clean_and_noisy(seed):
     """The same pairs twice, clean and with noise of level 1; a seed draws new partners and new noise."""
-    return mm.load("audio_visual_digits", seed=seed), mm.load(
-        "audio_visual_digits", image_noise=1, audio_noise=1, seed=seed
-    )
+    name = "audio_visual_digits"
+    return mm.load(name, seed=seed), mm.load(name, image_noise=1, audio_noise=1, seed=seed)
 
 
 # %% [markdown]
@@ -106,7 +106,8 @@ print(f"the digit is {digit[4]}; {len(digit)} test pairs")
 #
 # $$p(y \mid x_1, x_2) = \text{softmax}\, f([x_1; x_2])$$
 #
-# With a single sense in `dims`, the same class is our single-sense baseline.
+# With a single sense in `dims`, the same class is our single-sense baseline. (Our networks return *scores*, one a class; the
+# softmax that turns them into probabilities comes later.)
 
 
 # %%
@@ -318,8 +319,9 @@ plotting.bars({k: scores[k] for k in shown}, ylabel="test accuracy in %", baseli
 # is highest.*
 
 # %% [markdown]
-# Any meeting place beats the best single sense by a wide margin. Early and intermediate are hard to tell apart. And the
-# winner is the simplest of all: two networks that never met, and a multiplication.
+# Did you guess a number between the two? Picture and sound seldom mislead on the same pair, so any meeting place beats the
+# better sense by a wide margin. Early and intermediate are hard to tell apart. And the winner is the simplest of all: two
+# networks that never met, and a multiplication.
 
 # %%
 mm.claim(
@@ -376,6 +378,7 @@ figure = plotting.lines(
     LEVELS, series, xlabel="noise on both senses", ylabel="points over the better sense", baseline=("better sense", 0)
 )
 figure.axes[0].set_ylim(bottom=-1)
+figure
 
 # %% [markdown] tags=["alt"]
 # *Figure: points gained over the better single sense, against noise from none to three, for early, intermediate, late by
@@ -467,7 +470,8 @@ plotting.bars(by_rule, ylabel="test accuracy in %", title="Two decisions, joined
 # average and, highest, product.*
 
 # %% [markdown]
-# Two voters who disagree tie, and here a tie goes to the smaller digit: a vote needs three or more (lesson 9). The maximum
+# Two voters who disagree tie, and here a tie goes to the smaller digit, so that two voters do worse than the picture alone: a
+# vote needs three or more (lesson 9). The maximum
 # listens to one model a class, the average to both a little, the product to both in full. One warning: a single wrong
 # "impossible" ruins a product, not an average.
 
@@ -582,9 +586,9 @@ print(
 # %% tags=["further"]
 for name in ("early", "intermediate", "shared", "weighted", "attention"):
     size = sum(p.numel() for p in NETWORKS[name]().parameters())
-    print(f"{name:13} {size:6} weights, test accuracy {interval(scores[name])}")
+    print(f"{name:13} {size:6} parameters, test accuracy {interval(scores[name])}")
 two = sum(p.numel() for name in ("image", "audio") for p in NETWORKS[name]().parameters())
-print(f"{'late: product':13} {two:6} weights, test accuracy {interval(scores['late: product'])}")
+print(f"{'late: product':13} {two:6} parameters, test accuracy {interval(scores['late: product'])}")
 
 # %% [markdown]
 # Attention came out last, though with equal weights for all items it would be as good as `WeightedFusion`. How does it use
@@ -606,7 +610,7 @@ print(f"share of the test pairs for which one sense gets more than 80 % of the a
 # %% [markdown]
 # It often **chooses** one sense, where the rule of Bayes says add both. All pairs are equally noisy, so there was nothing
 # to choose by. A more flexible block is not a better one; lesson 8 asks which fits which task. The shared network keeps up
-# with fewer weights than the multi-input one.
+# with fewer parameters than the multi-input one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 A sense fails
@@ -650,9 +654,9 @@ for (size, sense, way), values in fall.items():
     half = [interval(column).high - column.mean() if np.ptp(column) else 0 for column in values.T]
     axes.errorbar(STRENGTH, values.mean(0), half, color=plotting.COLORS[k], marker="osD"[k], capsize=4, label=way)
     axes.set_title(f"{'the picture' if sense == 'image' else 'the sound'} fails; {size}", fontsize=13)
-figure.supxlabel("noise on the failing sense")
-figure.supylabel("test accuracy in %")
-_ = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+figure.supxlabel("noise on the failing sense", fontsize=15)
+figure.supylabel("test accuracy in %", fontsize=15)
+_ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 # %% [markdown] tags=["alt"]
 # *Figure: four panels of test accuracy against noise, with lines for early, late by average and late by product. With 64
@@ -662,7 +666,9 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center",
 
 # %% [markdown]
 # With balanced senses, late fusion degrades more gracefully: a failing sense spoils one of two opinions, but in an early
-# network it spoils half of the numbers that *every* hidden unit adds up. At little noise there is no difference.
+# network it spoils half of the numbers that *every* hidden unit adds up. At little noise there is no difference. At strong
+# noise the average overtakes the product: networks that never met noise are too sure of themselves, and a product believes
+# them.
 #
 # With 260 numbers of sound the early network leans on the sound. It hardly misses the picture, and it falls hard without
 # the sound. **The direction flips with the size of the inputs.** Whoever reports that late fusion is more robust should
@@ -725,19 +731,19 @@ def by_share(sense, level):
 def turn(failing, noise, weight):
     """Draw accuracy against the image's share, the learned share and yours."""
     curve, learned_share = by_share(failing, noise).mean(0), np.mean([w[0] / w.sum() for w in learned[failing, noise]])
-    figure, axes = plt.subplots(figsize=(8.5, 4.2))
+    figure, axes = plt.subplots(figsize=(8.5, 4.2), subplot_kw={"ylim": (0, 103)})
     axes.plot(SHARES, curve, color=plotting.COLORS[0], label="weighted product")
     points = {"equal weights": (0.5, "s", 4), "learned": (learned_share, "D", 1), "yours": (weight, "o", 7)}
     for name, (x, marker, color) in points.items():
         y = np.interp(x, SHARES, curve)
         axes.plot(x, y, marker, color=plotting.COLORS[color], markersize=11, label=f"{name}: {y:.1f} %")
-    axes.set(xlabel="share of the image's exponent", ylabel="test accuracy in %", ylim=(0, 103))
-    axes.set_title(f"{failing} at noise {noise}, the other sense clean")
+    axes.set(xlabel="share of the image's exponent", ylabel="test accuracy in %", title=f"noise on {failing}: {noise}")
     figure.legend(loc="outside right upper")
     return figure
 
 
-_ = widgets.explore(turn, failing=["audio", "image"], noise=list(STRENGTH)[::-1], weight=(0.0, 1.0, 0.05))
+share = FloatSlider(0.7, min=0, max=1, step=0.05, continuous_update=False)
+_ = widgets.explore(turn, failing=["audio", "image"], noise=list(STRENGTH)[::-1], weight=share)
 
 # %% [markdown] tags=["alt"]
 # *Figure: test accuracy against the image's share of the exponents while the sound is very noisy. The curve rises towards
@@ -814,7 +820,7 @@ print(
 dims, hidden, classes = {"image": 64, "sound": 65, "change": 52}, 64, 10
 encoders = sum((d + 1) * hidden for d in dims.values())
 print(
-    f"hierarchical network, hidden {hidden}: {encoders + 2 * (2 * hidden + 1) * hidden + (hidden + 1) * classes} weights"
+    f"hierarchical network, hidden {hidden}: {encoders + 2 * (2 * hidden + 1) * hidden + (hidden + 1) * classes} parameters"
 )
 
 # %% [markdown]
@@ -823,7 +829,7 @@ print(
 # an encoder, a linear layer to `hidden` and a ReLU. `fusion.ConcatFusion` joins the features of sound and change to
 # `hidden`, then ReLU: the ear. A second `ConcatFusion` joins image and ear to `hidden`, then ReLU. A linear layer gives
 # `classes` scores. `forward` takes a dict of (B, d) and returns (B, classes), no softmax. A right answer has as many
-# weights as printed above.
+# parameters as printed above.
 # <details><summary>Hint: the idea</summary>Intermediate, twice. What comes out of the first fusion is a feature like any other and goes into the second under a name of its own.</details>
 # <details><summary>Hint: pseudocode</summary>in __init__: a ModuleDict of encoders as in Intermediate; ear = ConcatFusion of sound and change; join = ConcatFusion of image and ear; output = Linear. In forward: features = encoded; heard = relu(ear of the two); both = relu(join of {"image": ..., "ear": heard}); return output(both).</details>
 
@@ -901,18 +907,22 @@ plotting.bars(found, ylabel="test accuracy in %", baseline=("largest group", lar
 # half; early and the three late ways lie together far above them.*
 
 # %% [markdown]
-# Real pairs this time, nobody drew lots, and the gain is as large: picture and name fail on different emoji. Which level
+# Real pairs this time, nobody drew lots, and the gain is large again: picture and name fail on different emoji. Which level
 # you choose matters less than that you join them: the intervals of the four overlap.
 #
 # Groups are not equally frequent here, so $p(y)$ does not drop out. Why does it matter? A name of unknown words tells nothing,
 # and then the model of names falls back on the frequencies of the groups. The picture's model has learned these too, and
-# the bare product counts them twice.
+# the bare product counts them twice. Does dividing by $p(y)$ help?
 
 # %% tags=["further"]
 difference = bootstrap_interval(lambda a, b: np.mean(a - b), right["late: product / p(y)"], right["late: product"])
 unknown = np.asarray(read["test"].sum(1)).ravel() == 0
 print(f"dividing by p(y): {difference:+} points; names without one known word: {unknown.sum()} of {len(unknown)}")
 assert np.allclose(opinion["name"][unknown], opinion["name"][unknown][0])
+
+# %% [markdown]
+# Many names hold no known word, and for all of them the model gives the very same opinion. The correction points the right
+# way, but on a test set of this size its interval does not exclude zero.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
@@ -927,7 +937,8 @@ assert np.allclose(opinion["name"][unknown], opinion["name"][unknown][0])
 # | inputs of the same kind, in step, of equal size | **early** is the least work |
 # | reading the second sense is expensive | **serial** |
 #
-# On our digits all levels beat the better sense by far, and the level mattered less than the weights.
+# On our digits all levels beat the better sense by far, and the level mattered less than how much each sense was
+# trusted.
 
 # %% [markdown]
 # ## What can go wrong
