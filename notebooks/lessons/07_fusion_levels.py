@@ -194,7 +194,7 @@ print(average_decisions(two))
 
 # %% [markdown]
 # Early, intermediate and late are all **parallel**: both senses are always read, side by side. Two more shapes appear in
-# section 5: **serial** (one after the other, the second only if needed) and **hierarchical** (some first, the rest later).
+# section 6: **serial** (one after the other, the second only if needed) and **hierarchical** (some first, the rest later).
 #
 # There are also **multi-input** networks like `Intermediate`, where every sense keeps weights of its own, and **shared**
 # networks, where all senses go through the same weights after a door of their own. The doors make the senses alike, the rest
@@ -382,13 +382,13 @@ figure
 
 # %% [markdown] tags=["alt"]
 # *Figure: points gained over the better single sense, against noise from none to three, for early, intermediate, late by
-# average and late by product. All lines start low, rise steeply and level off or fall at the strongest noise. The average
-# is clearly lowest where there is noise; the other three lie close together.*
+# average and late by product. All lines start low and close together, rise steeply, and fall again at the strongest noise.
+# In strong noise the average is lowest; the bands of the other three overlap.*
 
 # %% [markdown]
-# On clean data there is nothing left to gain: the picture alone is nearly always right, and all ways of joining look alike.
-# **A comparison of fusion methods on easy data compares nothing.** With noise the gain is large. With too much of it there
-# is less to join.
+# On clean data the picture alone is nearly always right. Every way of joining removes the few errors that are left, so all
+# of them look alike: **a comparison of fusion methods on easy data compares nothing.** With noise the gain is large, and the
+# methods part. With too much noise there is less to join.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Why multiply?
@@ -442,8 +442,8 @@ assert torch.allclose(inside, outside, atol=1e-6)
 print("adding scores = multiplying decisions")
 
 # %% [markdown]
-# The late product rule was hiding inside the intermediate network all along. The only difference: there, the two halves are
-# trained *together*, towards a joint answer. So the levels are no strict classes. What sets late fusion apart is that each
+# The late product rule was hiding inside an intermediate network all along. The only difference: there, the two halves are
+# trained *together*, towards a joint answer. (Our own network has one more layer after the fusion, so it can do more.) So the levels are no strict classes. What sets late fusion apart is that each
 # sense is trained, and can be replaced, alone.
 
 # %% [markdown]
@@ -551,8 +551,9 @@ plotting.bars({name: by_rule[name] for name in order}, ylabel="test accuracy in 
 # means that one of the models is right. The better model takes most of the weight, and then the other is rarely heard. But
 # both are partly right, all the time.
 #
-# Exponents ask "how much evidence is each opinion worth?". Both come out near 1, and accuracy stays that of the plain product:
-# learning confirms the rule of Bayes. That is good news, not a failure. Both models say honestly how sure they are.
+# Exponents ask "how much evidence is each opinion worth?". They come out alike, somewhat above 1: our networks are a little
+# too modest. Equal exponents change no decision, so accuracy stays that of the plain product. Learning agrees with the rule
+# of Bayes, which is good news, not a failure.
 
 # %% tags=["further"]
 mm.claim(
@@ -608,7 +609,7 @@ for seed, team in zip(SEEDS, teams, strict=True):
 print(f"share of the test pairs for which one sense gets more than 80 % of the attention: {interval(swings)} %")
 
 # %% [markdown]
-# It often **chooses** one sense, where the rule of Bayes says add both. All pairs are equally noisy, so there was nothing
+# It often **chooses** one sense, where the rule of Bayes says add both. All pairs are equally noisy, so there was little
 # to choose by. A more flexible block is not a better one; lesson 8 asks which fits which task. The shared network keeps up
 # with fewer parameters than the multi-input one.
 
@@ -670,8 +671,8 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center",
 # noise the average overtakes the product: networks that never met noise are too sure of themselves, and a product believes
 # them.
 #
-# With 260 numbers of sound the early network leans on the sound. It hardly misses the picture, and it falls hard without
-# the sound. **The direction flips with the size of the inputs.** Whoever reports that late fusion is more robust should
+# With 260 numbers of sound the early network leans on the sound: losing the picture costs it less than the late ways, losing
+# the sound far more. **The direction flips with the size of the inputs.** Whoever reports that late fusion is more robust should
 # also report how many numbers each sense brought.
 
 # %% tags=["further"]
@@ -694,33 +695,32 @@ mm.claim(
 # Take 180 validation pairs from outdoors and learn two exponents on them: two numbers, while all networks stay as they are.
 
 # %% tags=["further"]
-learned = {key: [learn_weights(run, fusion.product_decisions) for run in five] for key, five in outdoors.items()}
-repaired = {
-    key: np.array(
-        [
-            accuracy(fusion.product_decisions(pair(run["test"]), weights=w))
-            for run, w in zip(five, learned[key], strict=True)
-        ]
-    )
-    for key, five in outdoors.items()
-}
+learned, repaired = {}, {}
+for key, said in outdoors.items():
+    for name, rule in ways.items():
+        found = [learn_weights(run, rule) for run in said]
+        right = [accuracy(rule(pair(run["test"]), weights=w)) for run, w in zip(said, found, strict=True)]
+        learned[name, *key], repaired[name, *key] = found, np.array(right)
 for sense in ("image", "audio"):
-    w = np.mean([w[0] / w.sum() for w in learned[sense, 3]])
-    print(f"{sense} at noise 3: share of the image's exponent {w:.2f}, accuracy {interval(repaired[sense, 3])} %")
+    key = ("product, weighted", sense, 3)
+    share = np.mean([w[0] / w.sum() for w in learned[key]])
+    print(f"{sense} at noise 3: share of the image's exponent {share:.2f}, accuracy {interval(repaired[key])} %")
+    print(f"    with a weighted average instead: {interval(repaired['average, weighted', sense, 3])} %")
+SHARES = np.linspace(0, 1, 21)  # for the widget below
 plain = sum(fall["64 and 65 numbers", sense, "late: average"][:, strong] for sense in ("image", "audio")) / 2
-mended = (repaired["image", 3] + repaired["audio", 3]) / 2
+mended = sum(repaired["product, weighted", sense, 3] for sense in ("image", "audio")) / 2
 mm.claim("07.9", "a failing sense: learned exponents beat the plain average", mended - plain, margin=5, unit="points")
 
 # %% [markdown]
-# Two numbers repair nearly everything. This is what decision level gives you: the knob to turn is *outside* the networks.
-# Turn it yourself. `weight` is the image's share of the exponents; the diamond is where learning put it. Which failing sense
-# has the sharper peak? And with nothing failing (noise 0), how much does the weight matter?
+# Two numbers repair nearly everything. (A weighted average comes close here: when a sense is broken, choosing is the right
+# thing to do.) This is what the decision level gives you: the knob to turn is *outside* the networks.
+#
+# Turn it yourself. `weight` is the image's share of the exponents; the diamond is where learning put it. Does the peak
+# lie at the very end, where the failing sense is not heard at all? And with nothing failing (noise 0), how much does the
+# weight matter?
 
 
 # %% tags=["further"]
-SHARES = np.linspace(0, 1, 21)
-
-
 @cache
 def by_share(sense, level):
     """Test accuracy for each share of the image's exponent: (runs, 21)."""
@@ -730,10 +730,11 @@ def by_share(sense, level):
 
 def turn(failing, noise, weight):
     """Draw accuracy against the image's share, the learned share and yours."""
-    curve, learned_share = by_share(failing, noise).mean(0), np.mean([w[0] / w.sum() for w in learned[failing, noise]])
+    curve = by_share(failing, noise).mean(0)
+    best = np.mean([w[0] / w.sum() for w in learned["product, weighted", failing, noise]])
     figure, axes = plt.subplots(figsize=(8.5, 4.2), subplot_kw={"ylim": (0, 103)})
     axes.plot(SHARES, curve, color=plotting.COLORS[0], label="weighted product")
-    points = {"equal weights": (0.5, "s", 4), "learned": (learned_share, "D", 1), "yours": (weight, "o", 7)}
+    points = {"equal weights": (0.5, "s", 4), "learned": (best, "D", 1), "yours": (weight, "o", 7)}
     for name, (x, marker, color) in points.items():
         y = np.interp(x, SHARES, curve)
         axes.plot(x, y, marker, color=plotting.COLORS[color], markersize=11, label=f"{name}: {y:.1f} %")
@@ -751,7 +752,7 @@ _ = widgets.explore(turn, failing=["audio", "image"], noise=list(STRENGTH)[::-1]
 # peak; equal weights are far below.*
 
 # %% [markdown]
-# <details><summary>Answers</summary>Both peaks lie near the healthy sense, but not at the very end: even a bad sense has something to say. With nothing failing the curve is flat nearly everywhere: any mixture will do, and the learned weight is arbitrary there.</details>
+# <details><summary>Answers</summary>The peak lies near the healthy sense, but shortly before the end: even a bad sense has something to say. With nothing failing the curve is flat but for its ends: any mixture will do, and the learned weight is arbitrary there.</details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 One after the other
@@ -966,6 +967,9 @@ for seed, networks in zip(SEEDS, networks_clean, strict=True):
     product.append(accuracy(fusion.product_decisions(pair(said))))
 print(f"trained clean, both senses at noise 2: early {interval(early)}")
 print(f"late, average {interval(average)}, product {interval(product)}")
+
+# %% [markdown]
+# When both opinions are spoiled, the average falls behind early fusion, and the product keeps level with it.
 
 # %% [markdown]
 # ## What articles say, what is true
