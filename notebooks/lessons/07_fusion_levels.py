@@ -252,7 +252,7 @@ def listen(networks, part):
 
 
 # %% tags=["further"]
-SEEDS = range(mm.per_profile(smoke=5, quick=8, full=10))
+SEEDS = range(mm.per_profile(smoke=5, quick=7, full=10))
 EPOCHS = mm.per_profile(smoke=1, quick=12, full=30)
 device = mm.device()
 
@@ -279,7 +279,7 @@ def train(names, seed, image_noise=0.0, audio_noise=0.0):
 # three times in four. How often will the average of the two be right? And which of early, intermediate and late will win?
 
 # %% [markdown]
-# Eight runs, each with new partners, new noise and new weights (about 15 s). `runs` keeps what the networks said.
+# Seven runs, each with new partners, new noise and new weights (about 15 s). `runs` keeps what the networks said.
 
 # %%
 runs, teams = [], []
@@ -315,7 +315,7 @@ plotting.bars({k: scores[k] for k in shown}, ylabel="test accuracy in %", baseli
 
 # %% [markdown] tags=["alt"]
 # *Figure: test accuracy of image, audio, early, intermediate, late by average and late by product, with 95 % intervals over
-# eight runs and a dashed line at the majority class. All four ways of joining are far above the single senses and close together; the product
+# all runs and a dashed line at the majority class. All four ways of joining are far above the single senses and close together; the product
 # is highest.*
 
 # %% [markdown]
