@@ -43,25 +43,23 @@ def ex7_1(product_decisions):
     require(bool(torch.as_tensor(answer).isfinite().all()) and close(answer, [[0.5, 0.5, 0.0]], tol=1e-3), zero)
 
 
-@exercise("7.2")
-def ex7_2(weights_loss):
-    """Minus the mean log-likelihood of a product with exponents."""
-    p, target = _opinions(3, 6, 4, seed=73), torch.tensor([0, 3, 1, 2, 2, 0])
-    weights = torch.tensor([0.4, 1.7, 2.2], dtype=torch.float64)
-    rows = torch.arange(6)
+def _surprise(scores, target):
+    """Minus the log-probability of each item's true class."""
+    return -scores.log_softmax(-1)[torch.arange(len(target)), target]
 
-    def surprise(scores):
-        return -scores.log_softmax(-1)[rows, target]
 
+def _wrong_losses(weights, p, target):
+    """What plausible mistakes give for each item, by the message they get."""
+    rows = torch.arange(len(target))
     scores = torch.einsum("m,mnk->nk", weights, p.log())
-    expected = surprise(scores)
-    learnable = weights.clone().requires_grad_()
-    answer = weights_loss(learnable, p.clone(), target.clone())
-    require(np.shape(answer) != (6,), "return one number, the mean over the items")
+
+    def surprise(values):
+        return _surprise(values, target)
+
     mixture = torch.einsum("m,mnk->nk", weights, p)
-    mistakes = {
+    return {
         "you left out the scaling: each item's row must sum to 1 before you take its logarithm": -scores[rows, target],
-        "you took the power of each class but weighed the probabilities: put the weights on the logarithms": -(
+        "you weighed the probabilities; put the weights on the logarithms": -(
             (mixture / mixture.sum(-1, keepdim=True)).log()[rows, target]
         ),
         "a weight multiplies the logarithm; you divided by it, as a temperature does": surprise(
@@ -75,11 +73,22 @@ def ex7_2(weights_loss):
         "cross_entropy takes scores; you gave it probabilities, and it applies softmax again": surprise(
             scores.softmax(-1)
         ),
-        "the sign is wrong: a loss is small when the true class is likely": -expected,
+        "the sign is wrong: a loss is small when the true class is likely": -surprise(scores),
         "this is the loss without weights": surprise(p.log().sum(0)),
     }
+
+
+@exercise("7.2")
+def ex7_2(weights_loss):
+    """Minus the mean log-likelihood of a product with exponents."""
+    p, target = _opinions(3, 6, 4, seed=73), torch.tensor([0, 3, 1, 2, 2, 0])
+    weights = torch.tensor([0.4, 1.7, 2.2], dtype=torch.float64)
+    expected = _surprise(torch.einsum("m,mnk->nk", weights, p.log()), target)
+    learnable = weights.clone().requires_grad_()
+    answer = weights_loss(learnable, p.clone(), target.clone())
+    require(np.shape(answer) != (6,), "return one number, the mean over the items")
     require(not close(answer, expected.sum()), "you summed over the items; take their mean")
-    for message, value in mistakes.items():
+    for message, value in _wrong_losses(weights, p, target).items():
         require(not close(answer, value.mean()), message)
     close_enough = close(answer, expected.mean())
     require(
@@ -96,8 +105,6 @@ def ex7_3(cascade):
     """Ask a second model only where the first is unsure."""
     first, second = _opinions(40, 4, seed=74), _opinions(40, 4, seed=75)
     sure, threshold = first.amax(-1), float(first.amax(-1).median())  # the median is one item's: it is sure enough
-    product = first * second
-    scaled = product / product.sum(-1, keepdim=True)
     answer = cascade(first.clone(), second.clone(), threshold)
     require(
         isinstance(answer, tuple | list) and len(answer) == 2, "return two things: the probabilities, and who asked"
@@ -115,7 +122,12 @@ def ex7_3(cascade):
     average = "a row's mean is always 1 / K; look at its largest probability"
     require(not (asked.all() and not expected.all()), f"you ask for every item; {average}")
     require(asked.equal(expected), "`asked` is not True exactly where the largest of `first` is below the threshold")
-    condition = expected[:, None]
+    _check_rows(fused, first, second, expected[:, None])
+
+
+def _check_rows(fused, first, second, condition):
+    product = first * second
+    scaled = product / product.sum(-1, keepdim=True)
     mistakes = {
         "where you ask, multiply both rows; you took the second model's alone": torch.where(condition, second, first),
         "the rows you multiplied do not sum to 1; scale them": torch.where(condition, product, first),

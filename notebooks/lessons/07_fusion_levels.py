@@ -551,9 +551,9 @@ plotting.bars({name: by_rule[name] for name in order}, ylabel="test accuracy in 
 # means that one of the models is right. The better model takes most of the weight, and then the other is rarely heard. But
 # both are partly right, all the time.
 #
-# Exponents ask "how much evidence is each opinion worth?". They come out alike, somewhat above 1: our networks are a little
-# too modest. Equal exponents change no decision, so accuracy stays that of the plain product. Learning agrees with the rule
-# of Bayes, which is good news, not a failure.
+# Exponents ask "how much evidence is each opinion worth?". They come out alike, at or a little above 1, which is what the rule
+# of Bayes says. Equal exponents change no decision, so accuracy stays that of the plain product. That learning agrees with
+# theory is good news, not a failure.
 
 # %% tags=["further"]
 mm.claim(
