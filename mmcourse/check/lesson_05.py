@@ -23,6 +23,35 @@ def _run(step, w, gradients, memory, lr=0.05):
     return w, memory
 
 
+def _adam_first(adam_step, w, gradient):
+    """Take the first step -> w, m and v after it, once the form of the answer is right."""
+    import torch
+
+    given = w.clone(), gradient.clone(), torch.zeros(len(w)), torch.zeros(len(w))
+    outcome = adam_step(given[0], given[1], (*given[2:], 0), 0.05)
+    shape = "return two things: the new w, and the memory (m, v, t)"
+    require(isinstance(outcome, tuple) and len(outcome) == 2, shape)
+    require(isinstance(outcome[1], tuple | list) and len(outcome[1]) == 3, shape)
+    for name, now, before in zip(("w", "gradient", "m", "v"), given, (w, gradient, 0 * w, 0 * w), strict=True):
+        place = f"your function changed its argument {name} in place; make a new tensor (a = a + b, not a += b)"
+        require(bool((now == before).all()), place)
+    first, (m, v, t) = outcome
+    require(int(t) == 1, f"the step count t should be 1 after the first step, it is {t}; return it in the memory")
+    early = "w is not a number after the first step: count t up BEFORE you correct; 1 - 0.9^0 is 0"
+    require(np.isfinite(np.asarray(first)).all(), early)
+    return first, m, v
+
+
+def _adam_tiny(adam_step):
+    """Where gradients are tiny or zero, the place of 1e-8 shows."""
+    import torch
+
+    after, _ = adam_step(torch.zeros(2), torch.tensor([1e-6, 0.0]), (torch.zeros(2), torch.zeros(2), 0), 1.0)
+    require(np.isfinite(np.asarray(after)).all(), "a gradient of 0 gives 0 / 0: add 1e-8 to the root")
+    require(not close(after[0], -1.0, 1e-3), "1e-8 is missing: divide by (root of the corrected v) + 1e-8")
+    require(close(after[0], -1 / 1.01, 1e-3), "1e-8 is added to the root, outside it: sqrt(v) + 1e-8")
+
+
 @exercise("5.1")
 def ex5_1(adam_step):
     """One step of Adam."""
@@ -31,12 +60,7 @@ def ex5_1(adam_step):
     rng = torch.Generator().manual_seed(51)
     w, gradients = torch.randn(4, generator=rng), 3 * torch.randn(5, 4, generator=rng)
     start = torch.zeros(4), torch.zeros(4), 0
-    outcome = adam_step(w.clone(), gradients[0].clone(), tuple(start), 0.05)
-    shape = "return two things: the new w, and the memory (m, v, t)"
-    require(isinstance(outcome, tuple) and len(outcome) == 2, shape)
-    require(isinstance(outcome[1], tuple | list) and len(outcome[1]) == 3, shape)
-    first, (m, v, t) = outcome
-    require(int(t) == 1, f"the step count t should be 1 after the first step, it is {t}; return it in the memory")
+    first, m, v = _adam_first(adam_step, w, gradients[0])
     require(not close(first, _adam(w, -gradients[0], start, 0.05)[0], 1e-5), "you stepped up the gradient: subtract")
     unsquared = "the average v is of squared gradients: 0.999 v + 0.001 g * g"
     require(close(v, 0.001 * gradients[0] ** 2, 1e-5) or not close(v, 0.001 * gradients[0], 1e-5), unsquared)
@@ -58,16 +82,30 @@ def ex5_1(adam_step):
     expected, _ = _run(_adam, w, gradients, start)
     got = f"after five steps w should be {expected.numpy().round(4)}, it is {np.asarray(end).round(4)}"
     require(close(end, expected, 1e-5), got)
+    _adam_tiny(adam_step)
 
 
-def _cell(x, h, c, weights, *, order=(0, 1, 2, 3), old=False, squash=True, bias=True):
+def _cell(x, h, c, weights, *, order=(0, 1, 2, 3), old=False, squash=True, biases=(1, 1)):
     """An LSTM's step, and with a switch turned the step of a common mistake."""
     w_x, b_x, w_h, b_h = weights
-    z = (x @ w_x.T + h @ w_h.T + (b_x + b_h if bias else 0)).chunk(4, dim=1)
+    z = (x @ w_x.T + h @ w_h.T + biases[0] * b_x + biases[1] * b_h).chunk(4, dim=1)
     enter, forget, new, leave = (z[i] for i in order)
     fresh = forget.sigmoid() * c + enter.sigmoid() * new.tanh()
     said = c if old else fresh
     return leave.sigmoid() * (said.tanh() if squash else said), fresh
+
+
+def _cell_shapes(lstm_cell):
+    """One unit, four items: a cut along the wrong axis raises nothing here and shows in the shape."""
+    import torch
+
+    zeros = torch.zeros(4, 1)
+    weights = torch.zeros(4, 3), torch.zeros(4), zeros, torch.zeros(4)
+    outcome = lstm_cell(torch.zeros(4, 3), zeros.clone(), zeros.clone(), weights)
+    require(isinstance(outcome, tuple | list) and len(outcome) == 2, "return two tensors: the new h and the new c")
+    cut = "for h and c of shape (4, 1) yours have shapes {} and {}: cut z along dim 1, each item into its four parts"
+    shapes = [tuple(np.shape(part)) for part in outcome]
+    require(shapes == [(4, 1), (4, 1)], cut.format(*shapes))
 
 
 @exercise("5.2")
@@ -84,9 +122,8 @@ def ex5_2(lstm_cell):
     x, h, c = (torch.randn(4, n, generator=rng) for n in (3, 5, 5))
     with torch.no_grad():
         expected = cell(x, (h, c))
-    outcome = lstm_cell(x.clone(), h.clone(), c.clone(), weights)
-    require(isinstance(outcome, tuple | list) and len(outcome) == 2, "return two tensors: the new h and the new c")
-    said, kept = outcome
+    _cell_shapes(lstm_cell)
+    said, kept = lstm_cell(x.clone(), h.clone(), c.clone(), weights)
     if close(said, expected[0]) and close(kept, expected[1]):
         return
     require(not (close(said, expected[1]) and close(kept, expected[0])), "return h first, then c")
@@ -95,7 +132,9 @@ def ex5_2(lstm_cell):
         "the four parts come in the order i, f, n, o; you swapped i and f": {"order": (1, 0, 2, 3)},
         "h is o * tanh(c) with the NEW c; you used the old one": {"old": True},
         "h is o * tanh(c); the tanh is missing": {"squash": False},
-        "the biases b_x and b_h are missing": {"bias": False},
+        "the biases b_x and b_h are missing": {"biases": (0, 0)},
+        "a bias is missing: you added b_x only; add b_h too": {"biases": (1, 0)},
+        "a bias is missing: you added b_h only; add b_x too": {"biases": (0, 1)},
     }
     for message, switch in mistakes.items():
         wrong = _cell(x, h, c, weights, **switch)

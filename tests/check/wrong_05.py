@@ -61,6 +61,34 @@ def only_the_weights(w, gradient, memory, lr):
     return _adam(w, gradient, memory, lr)[0]
 
 
+def counted_late(w, gradient, memory, lr):
+    m, v, t = memory
+    m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+    step = (m / (1 - 0.9**t)) / ((v / (1 - 0.999**t)).sqrt() + 1e-8)
+    return w - lr * step, (m, v, t + 1)
+
+
+def w_in_place(w, gradient, memory, lr):
+    after, memory = _adam(w, gradient, memory, lr)
+    w.copy_(after)
+    return w, memory
+
+
+def m_in_place(w, gradient, memory, lr):
+    after, (m, v, t) = _adam(w, gradient, memory, lr)
+    return after, (memory[0].copy_(m), v, t)
+
+
+def inside_the_root(w, gradient, memory, lr):
+    _, (m, v, t) = _adam(w, gradient, memory, lr)
+    return w - lr * (m / (1 - 0.9**t)) / (v / (1 - 0.999**t) + 1e-8).sqrt(), (m, v, t)
+
+
+def no_epsilon(w, gradient, memory, lr):
+    _, (m, v, t) = _adam(w, gradient, memory, lr)
+    return w - lr * (m / (1 - 0.9**t)) / (v / (1 - 0.999**t)).sqrt(), (m, v, t)
+
+
 def _gates(x, h, weights):
     w_x, b_x, w_h, b_h = weights
     return (x @ w_x.T + b_x + h @ w_h.T + b_h).chunk(4, dim=1)
@@ -99,6 +127,21 @@ def no_tanh(x, h, c, weights):
 def no_biases(x, h, c, weights):
     w_x, b_x, w_h, b_h = weights
     return _step(*_gates(x, h, (w_x, 0 * b_x, w_h, 0 * b_h)), c)
+
+
+def no_b_h(x, h, c, weights):
+    w_x, b_x, w_h, b_h = weights
+    return _step(*_gates(x, h, (w_x, b_x, w_h, 0 * b_h)), c)
+
+
+def no_b_x(x, h, c, weights):
+    w_x, b_x, w_h, b_h = weights
+    return _step(*_gates(x, h, (w_x, 0 * b_x, w_h, b_h)), c)
+
+
+def cut_across(x, h, c, weights):
+    w_x, b_x, w_h, b_h = weights
+    return _step(*(x @ w_x.T + b_x + h @ w_h.T + b_h).chunk(4, dim=0), c)
 
 
 def no_state(x, h, c, weights):
@@ -240,6 +283,11 @@ WRONG = {
         (no_root, "by the root of v"),
         (corrected_memory, "before the correction"),
         (only_the_weights, "return two things"),
+        (counted_late, "count t up BEFORE"),
+        (w_in_place, "changed its argument w in place"),
+        (m_in_place, "changed its argument m in place"),
+        (inside_the_root, "outside it"),
+        (no_epsilon, "gives 0 / 0"),
     ],
     "5.2": [
         (other_order, "you took them as i, f, o, n"),
@@ -248,6 +296,9 @@ WRONG = {
         (old_memory, "with the NEW c"),
         (no_tanh, "the tanh is missing"),
         (no_biases, "the biases"),
+        (no_b_h, "you added b_x only"),
+        (no_b_x, "you added b_h only"),
+        (cut_across, "cut z along dim 1"),
         (no_state, "the state h does not enter"),
     ],
     "5.3": [
