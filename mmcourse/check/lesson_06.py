@@ -1,4 +1,4 @@
-"""Checks of lesson 06: contrastive divergence, reconstruction loss, CCA, recall, messages."""
+"""Checks of lesson 06: reconstruction loss, CCA, recall, messages, contrastive divergence."""
 
 import numpy as np
 
@@ -10,40 +10,6 @@ def _say(answer, mistakes, otherwise):
     for message, value in mistakes.items():
         require(np.shape(answer) != np.shape(value) or not close(answer, value), message)
     raise Mistake(otherwise)
-
-
-def _sigmoid(a):
-    return 1 / (1 + np.exp(-a))
-
-
-@exercise("6.1")
-def ex6_1(weight_update):
-    """One step of contrastive divergence: what the data put together, minus what the dream did."""
-    rng = np.random.default_rng(61)
-    visible, dream = rng.uniform(size=(2, 6, 4))
-    weight, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
-
-    def together(v, on=_sigmoid, bias=bias):
-        return v.T @ on(v @ weight + bias) / len(v)
-
-    expected = together(visible) - together(dream)
-    answer = weight_update(visible.copy(), dream.copy(), weight.copy(), bias.copy())
-    if np.shape(answer) == expected.T.shape and close(answer, expected.T):
-        raise Mistake("your update is (H, V), turned over; pixels come first: visible transposed times probabilities")
-    if close(answer, expected):
-        return
-    one_state = (visible - dream).T @ _sigmoid(visible @ weight + bias) / len(visible)
-    linear, flips = ([together(v, on) for v in (visible, dream)] for on in (lambda a: a, lambda a: a > 0))
-    mistakes = {
-        "the sign is turned: this makes the dream cheaper and the data dearer": -expected,
-        "you summed over the batch; divide by its size B": expected * len(visible),
-        "the dream is missing: subtract from the data's term the same term of the dream": together(visible),
-        "the hidden units of the dream must be computed from the dream, not from the data": one_state,
-        "put the hidden units' input through the sigmoid, to get probabilities": linear[0] - linear[1],
-        "the hidden bias is missing in p(h | v)": together(visible, bias=0) - together(dream, bias=0),
-        "you rounded the hidden units to 0 and 1; use their probabilities": flips[0] - flips[1],
-    }
-    _say(answer, mistakes, "the shape is right, the numbers are not; compare with the worked example")
 
 
 def _loss_mistakes(rebuilt, features, present):
@@ -66,8 +32,8 @@ def _loss_mistakes(rebuilt, features, present):
     }
 
 
-@exercise("6.2")
-def ex6_2(reconstruction_loss):
+@exercise("6.1")
+def ex6_1(reconstruction_loss):
     """Mean over senses of the mean squared error over what is present."""
     import torch
 
@@ -111,8 +77,8 @@ def _three(answer, shapes):
     return [np.asarray(part, dtype=float) for part in answer]
 
 
-@exercise("6.3")
-def ex6_3(cca):
+@exercise("6.2")
+def ex6_2(cca):
     """Whiten, decompose the cross-covariance, undo the whitening."""
     rng = np.random.default_rng(63)
     cause = rng.normal(size=(80, 2))
@@ -139,14 +105,20 @@ def ex6_3(cca):
             raise Mistake(bare)
         turned = "NumPy's third result is V transposed: its rows are the directions of " + name
         require(name == "x" or not close(abs(directions), abs(whitener @ vt[:, :2])), turned)
-        if not close(abs(directions), abs(whitener @ basis[:, :2])):
+        expected = abs(whitener @ basis[:, :2])
+        scale = np.linalg.norm(directions, axis=0) / np.linalg.norm(expected, axis=0)
+        long = f"the directions of {name} have the wrong length; scale so that {name} @ directions has variance 1"
+        require(
+            close(abs(directions), expected) or not close(abs(directions), scale * expected), long + " (over N - 1)"
+        )
+        if not close(abs(directions), expected):
             raise Mistake(f"the correlations are right, the directions of {name} are not")
     agree = [np.corrcoef(x @ left[:, i], y @ right[:, i])[0, 1] for i in range(2)]
     require(close(agree, rho[:2]), "the signs of a pair do not belong together: x and y come from one SVD")
 
 
-@exercise("6.4")
-def ex6_4(recall_at_k):
+@exercise("6.3")
+def ex6_3(recall_at_k):
     """Share of queries whose match is among the k most similar items."""
     similarity = np.random.default_rng(64).normal(size=(9, 9)) + np.eye(9)
     rank = (similarity >= np.diag(similarity)[:, None]).sum(axis=1)
@@ -174,8 +146,8 @@ def ex6_4(recall_at_k):
     _say(answers, mistakes, f"expected {np.round(expected, 3)} for k = 1, 2, 3, 5, got {np.round(answers, 3)}")
 
 
-@exercise("6.5")
-def ex6_5(mean_message):
+@exercise("6.4")
+def ex6_4(mean_message):
     """Mean of the sources' features at each target."""
     import torch
 
@@ -213,5 +185,39 @@ def ex6_5(mean_message):
             links.sum(1, keepdim=True) > 0, mean(links), features
         ),
         "this is the mean over all nodes; divide by the messages that arrived": links @ features / 5,
+    }
+    _say(answer, mistakes, "the shape is right, the numbers are not; compare with the worked example")
+
+
+def _sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+@exercise("6.5")
+def ex6_5(weight_update):
+    """One step of contrastive divergence: what the data put together, minus what the dream did."""
+    rng = np.random.default_rng(61)
+    visible, dream = rng.uniform(size=(2, 6, 4))
+    weight, bias = rng.normal(size=(4, 3)), rng.normal(size=3)
+
+    def together(v, on=_sigmoid, bias=bias):
+        return v.T @ on(v @ weight + bias) / len(v)
+
+    expected = together(visible) - together(dream)
+    answer = weight_update(visible.copy(), dream.copy(), weight.copy(), bias.copy())
+    if np.shape(answer) == expected.T.shape and close(answer, expected.T):
+        raise Mistake("your update is (H, V), turned over; pixels come first: visible transposed times probabilities")
+    if close(answer, expected):
+        return
+    one_state = (visible - dream).T @ _sigmoid(visible @ weight + bias) / len(visible)
+    linear, flips = ([together(v, on) for v in (visible, dream)] for on in (lambda a: a, lambda a: a > 0))
+    mistakes = {
+        "the sign is turned: this makes the dream cheaper and the data dearer": -expected,
+        "you summed over the batch; divide by its size B": expected * len(visible),
+        "the dream is missing: subtract from the data's term the same term of the dream": together(visible),
+        "the hidden units of the dream must be computed from the dream, not from the data": one_state,
+        "put the hidden units' input through the sigmoid, to get probabilities": linear[0] - linear[1],
+        "the hidden bias is missing in p(h | v)": together(visible, bias=0) - together(dream, bias=0),
+        "you rounded the hidden units to 0 and 1; use their probabilities": flips[0] - flips[1],
     }
     _say(answer, mistakes, "the shape is right, the numbers are not; compare with the worked example")

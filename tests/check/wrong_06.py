@@ -166,6 +166,17 @@ def own_signs(x, y, k):
     return rho[:k], abs(a @ u[:, :k]), -abs(b @ vt[:k].T)
 
 
+def unit_directions(x, y, k):
+    a, b, u, rho, vt = _parts(x, y)
+    return rho[:k], *(side / np.linalg.norm(side, axis=0) for side in (a @ u[:, :k], b @ vt[:k].T))
+
+
+def variance_by_n(x, y, k):
+    a, b, u, rho, vt = _parts(x, y)
+    scale = np.sqrt(len(x) / (len(x) - 1))
+    return rho[:k], scale * a @ u[:, :k], scale * b @ vt[:k].T
+
+
 def _rank(similarity):
     return (similarity >= np.diag(similarity)[:, None]).sum(axis=1)
 
@@ -241,16 +252,6 @@ def divided_by_nodes(features, edges):
 
 WRONG = {
     "6.1": [
-        (turned_sign, "makes the dream cheaper"),
-        (summed_batch, "divide by its size"),
-        (without_dream, "the dream is missing"),
-        (one_hidden_state, "computed from the dream"),
-        (without_sigmoid, "through the sigmoid"),
-        (without_bias, "hidden bias is missing"),
-        (rounded, "use their probabilities"),
-        (transposed, "turned over"),
-    ],
-    "6.2": [
         (everything_counts, "not present count too"),
         (times_mask, "NaN times 0 is NaN"),
         (added_senses, "added up the senses"),
@@ -263,7 +264,7 @@ WRONG = {
         (absent_sense_left_out, "still one of the senses"),
         (a_number, "return a torch tensor"),
     ],
-    "6.3": [
+    "6.2": [
         (not_divided, "a correlation is at most 1"),
         (divided_by_n, "not by N"),
         (not_whitened, "whiten both views first"),
@@ -275,8 +276,10 @@ WRONG = {
         (all_of_them, "should have shape (2,)"),
         (only_correlations, "return three things"),
         (own_signs, "signs of a pair"),
+        (unit_directions, "wrong length"),
+        (variance_by_n, "variance 1 (over N - 1)"),
     ],
-    "6.4": [
+    "6.3": [
         (within_columns, "compared within columns"),
         (one_too_many, "recall at k + 1"),
         (one_too_few, "recall at k - 1"),
@@ -284,7 +287,7 @@ WRONG = {
         (number_of_queries, "not their number"),
         (precision, "do not divide by k"),
     ],
-    "6.5": [
+    "6.4": [
         (summed, "this is the sum"),
         (wrong_way, "direction is turned"),
         (own_included, "own features are in it"),
@@ -293,5 +296,15 @@ WRONG = {
         (zero_by_zero, "0 / 0"),
         (keeps_its_own, "zeros, not its own"),
         (divided_by_nodes, "mean over all nodes"),
+    ],
+    "6.5": [
+        (turned_sign, "makes the dream cheaper"),
+        (summed_batch, "divide by its size"),
+        (without_dream, "the dream is missing"),
+        (one_hidden_state, "computed from the dream"),
+        (without_sigmoid, "through the sigmoid"),
+        (without_bias, "hidden bias is missing"),
+        (rounded, "use their probabilities"),
+        (transposed, "turned over"),
     ],
 }

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Ridge
 
 from mmcourse import metrics, representation
 from tools.lesson import definitions
@@ -82,7 +83,7 @@ def test_cca(lesson):
     np.testing.assert_allclose(abs(right), abs(model.y_weights_), atol=1e-6)
 
 
-def test_recall_and_hits(lesson):
+def test_recall_and_ranks(lesson):
     a, b = np.random.default_rng().normal(size=(2, 30, 4))
     similarity = lesson["cosine"](a, b)
     torch.testing.assert_close(
@@ -90,10 +91,18 @@ def test_recall_and_hits(lesson):
     )
     for k in (1, 4, 30):
         assert lesson["recall_at_k"](similarity, k) == pytest.approx(metrics.recall_at_k(similarity, k))
-    found = lesson["search"](a, b)
+    ranks = lesson["ranks"](a, b)
     recalls = metrics.recall_at_k(similarity, 10), metrics.recall_at_k(similarity.T, 10)
-    np.testing.assert_allclose([found[1], found[4]], recalls)
-    assert lesson["hits"](a, b).mean() == pytest.approx(np.mean(recalls))
+    np.testing.assert_allclose((ranks <= 10).mean(axis=1), recalls)
+    assert lesson["recall_at_10"](a, b) == pytest.approx(np.mean(recalls))
+    np.testing.assert_allclose(lesson["summary"](ranks[0])[1:], [recalls[0], np.median(ranks[0])])
+
+
+def test_joint_code_is_a_ridge_regression_of_the_half_at_hand(lesson):
+    rng = np.random.default_rng()
+    x, components = rng.normal(size=(8, 6)), rng.normal(size=(4, 6))
+    expected = Ridge(alpha=0.7, fit_intercept=False).fit(components.T, x.T).coef_
+    np.testing.assert_allclose(lesson["code"](x, components, 0.7), expected, atol=1e-8)
 
 
 def test_mean_message(lesson):
