@@ -74,12 +74,12 @@ def ex4_2(cell_histogram):
     angle[0, :3], length[0, :3] = (20.0, 40.0, 160.0), 2.0  # the borders belong to the bin above
     answer = cell_histogram(length.copy(), angle.copy())
     expected = _votes(length, angle)
+    nearest = "you rounded to the nearest; an angle of 39 belongs to number 1, which runs from 20 to 40"
     mistakes = {
         "you counted pixels; each votes with its length": _votes(length, angle, weight=False),
         "nine numbers cover 180 degrees, so each is 20 wide; yours are 40 wide": _votes(length, angle, width=40.0),
-        "you rounded to the nearest; an angle of 39 belongs to number 1, which runs from 20 to 40": _votes(
-            length, angle + 10
-        ),
+        nearest: _votes(length, angle + 10),
+        f"{nearest}, and above 170 the votes are lost": _votes(length * (angle < 170), angle + 10),
         "you divided by the 64 pixels; just add up": expected / 64,
         "you scaled the histogram; scaling comes later, a block at a time": expected / expected.sum(),
         "you scaled the histogram to length 1; that comes later, a block at a time": _unit(expected, axis=0),
@@ -90,8 +90,8 @@ def ex4_2(cell_histogram):
         ),
     }
     _explain(answer, expected, mistakes)
-    require(close(answer, expected), "the votes are not right; try a cell with all angles 45: all votes go to number 2")
-    answer = cell_histogram(np.full((8, 8), 0.5), np.full((8, 8), 45.0))
+    require(close(answer, expected), "the votes are not right; try a cell with all angles 55: all votes go to number 2")
+    answer = cell_histogram(np.full((8, 8), 0.5), np.full((8, 8), 55.0))
     require(close(answer, 32 * np.eye(9)[2]), "a number that nobody votes for should be 0, at its place among the nine")
 
 
@@ -105,8 +105,8 @@ def ex4_3(triangle):
     shape = np.maximum(np.minimum(rising, falling), 0)
     expected = 2 * shape / (right - left)
     mistakes = {
-        "the peak is 1; an area of 1 needs the height 2 / (right - left)": shape,
-        "the area is one half: the height of a triangle of area 1 is twice 1 over its width": expected / 2,
+        "the peak is 1, however wide the triangle; it is the area that should be 1, so a wide one is lower": shape,
+        "the area is one half: a triangle fills only half of the box around it": expected / 2,
         "outside of left and right it must be 0; yours goes below": 2 * np.minimum(rising, falling) / (right - left),
         "you took the larger of the two lines; the triangle is the smaller one": 2
         * np.maximum(np.maximum(rising, falling), 0)
@@ -158,12 +158,20 @@ def ex4_5(split_then_augment):
     rng = np.random.default_rng(45)
     x, y = rng.normal(size=(9, 3)), np.arange(9)
     test = np.array([False, True, False, False, True, False, False, False, False])
-    answer = split_then_augment(x.copy(), y.copy(), test.copy(), lambda rows: np.asarray(rows) + 100)
+    given = []
+
+    def augment(rows):
+        given.extend(np.array(rows))
+        return np.asarray(rows) + 100
+
+    answer = split_then_augment(x.copy(), y.copy(), test.copy(), augment)
     require(
         isinstance(answer, tuple | list) and len(answer) == 4, "return four arrays: train_x, train_y, test_x, test_y"
     )
     train_x, train_y, test_x, test_y = (np.asarray(part) for part in answer)
     _no_leak(x, test, train_x, test_x)
+    seen = any(close(row, one) for row in given for one in x[test])
+    require(not seen, "augment got to see test rows, and may mix them into the copies; take them away first")
     kept = x[~test]
     require(len(train_x) != len(kept), "the training rows have no copies; put augment(train_x) below them")
     require(

@@ -76,6 +76,10 @@ def rounded(length, angle):
     return _votes(length, np.round(angle / 20).astype(int) % 9)
 
 
+def rounded_and_lost(length, angle):
+    return _votes(length, (angle / 20).round().astype(int))
+
+
 def averaged_over_pixels(length, angle):
     return _votes(length, angle // 20) / length.size
 
@@ -188,6 +192,11 @@ def augment_first(x, y, test, augment):
     return everything[~where], labels[~where], everything[where], labels[where]
 
 
+def augmented_then_picked(x, y, test, augment):
+    copies = augment(x)
+    return np.vstack([x[~test], copies[~test]]), np.tile(y[~test], 2), x[test], y[test]
+
+
 def both_augmented(x, y, test, augment):
     keep = ~test
     return (
@@ -242,6 +251,7 @@ WRONG = {
         (pixels_counted, "you counted pixels"),
         (full_circle, "yours are 40 wide"),
         (rounded, "you rounded to the nearest"),
+        (rounded_and_lost, "above 170 the votes are lost"),
         (averaged_over_pixels, "64 pixels"),
         (as_shares, "you scaled the histogram;"),
         (unit_length, "to length 1"),
@@ -271,6 +281,7 @@ WRONG = {
     ],
     "4.5": [
         (augment_first, "split first, then augment"),
+        (augmented_then_picked, "augment got to see test rows"),
         (both_augmented, "without copies"),
         (no_copies, "have no copies"),
         (copied_unchanged, "call augment"),
