@@ -749,8 +749,8 @@ print("validation pictures throughout, mean over", SIZES, "labels a group")
 
 # %% [markdown]
 # This is the best evidence of the section. Moving takes much from pixels and HOG, and little or nothing from the CNN
-# (does its interval hold 0?). Where nothing moves, the CNN hardly leads HOG, if at all: nearly all of its lead is that it
-# has learned elsewhere that a moved thing is the same thing. HOG pays about as much as pixels: our moves reach a whole
+# (does its interval hold 0?). Where nothing moves, the CNN hardly leads HOG, if at all: most of its lead is that it has
+# learned elsewhere that a moved thing is the same thing. HOG pays about as much as pixels: our moves reach a whole
 # cell. Its small lead has other reasons. **A feature pays where raw numbers vary for reasons that do not matter**, and only for the variation it ignores.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1025,8 +1025,8 @@ print(f"always say {shares.index[0]!r}: accuracy {shares.iloc[0]:.2f}, balanced 
 #
 # 1. Raw numbers change with what does not matter. A feature keeps what matters: counts weighted by rarity, votes of
 #    gradients, bands as an ear hears them.
-# 2. With few labels the description decides. Borrowed features beat written-down ones here, nearly all because they do
-#    not mind moving; written-down ones beat raw pixels where labels were fewest.
+# 2. With few labels the description decides. Borrowed features beat written-down ones here, mostly because they do not
+#    mind moving; written-down ones beat raw pixels where labels were fewest.
 # 3. Augmentation shows the model what you know. It supplies no new content, and must come after the split.
 
 # %% [markdown]
