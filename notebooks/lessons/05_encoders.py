@@ -463,7 +463,7 @@ MEAN, SPREAD = moments.mean(axis=0), moments.std(axis=0)
 def scaled(split):
     """The same recordings with MFCCs of mean 0 and spread 1."""
     inputs, digit = split.arrays()
-    most = mm.per_profile(smoke=200, quick=1500, full=len(digit))
+    most = mm.per_profile(smoke=200, quick=1300, full=len(digit))
     return mm.data.Split({"audio": [(a - MEAN) / SPREAD for a in inputs["audio"][:most]]}, digit[:most])
 
 
@@ -904,6 +904,8 @@ for size in SIZES:
 # logistic regression on HOG; `class_weight="balanced"` lets the few activities weigh as much as all the rest together.
 
 # %% tags=["further"]
+from functools import cache
+
 emoji = mm.load("emoji")
 FEW = mm.per_profile(smoke=8, quick=10_000, full=10_000)  # pictures a class
 
@@ -921,8 +923,9 @@ for part in ("train", "test"):
     pictures[part], groups[part] = one_a_family(getattr(emoji, part))
 
 
+@cache
 def hogs(images):
-    """Lesson 4's HOG of pictures (N, features)."""
+    """Lesson 4's HOG of pictures (N, features); asked again, it remembers."""
     cells = {"pixels_per_cell": (8, 8), "cells_per_block": (2, 2)}
     return torch.cat([representation.hog(chunk, **cells).float() for chunk in images.split(100)])
 
@@ -1118,22 +1121,20 @@ test = describe(pictures["test"])
 # Small sizes for scratch and raw: larger pictures cost more and did no better. Steps and rates were chosen on validation pictures.
 
 # %% tags=["further"]
-STEPS = mm.per_profile(
-    smoke={"scratch CNN": 2, "fine-tuned": 2},
-    quick={"scratch CNN": 60, "fine-tuned": 15},
-    full={"scratch CNN": 300, "fine-tuned": 60},
-)
+scratch_steps, tuned_steps = mm.per_profile(smoke=(2, 2), quick=(60, 15), full=(300, 60))
+STEPS = {"scratch CNN": scratch_steps, "fine-tuned": tuned_steps}
 LR = {"scratch CNN": 5e-3, "fine-tuned": 1e-3}
 
 
 def train_steps(model, views, y, steps, lr, seed):
-    """Train on pictures (V, N, ...) in V views each and their classes (N,) for some steps of 32 pictures."""
+    """Train on pictures (V, N, ...) in V views each and their classes (N,) for some steps of 32 pictures at most."""
     model.eval()  # BatchNorm keeps its averages
     rng, y = torch.Generator().manual_seed(seed), torch.as_tensor(y)
     optimizer = torch.optim.AdamW(model.parameters(), lr)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / steps)
-    order = torch.cat([torch.randperm(len(y), generator=rng) for _ in range(1 + 32 * steps // len(y))])
-    for rows in order.split(32)[:steps]:
+    size = min(32, len(y))
+    order = torch.cat([torch.randperm(len(y), generator=rng) for _ in range(1 + size * steps // len(y))])
+    for rows in order.split(size)[:steps]:
         view = torch.randint(len(views), (len(rows),), generator=rng)
         optimizer.zero_grad()
         F.cross_entropy(model(views[view, rows]), y[rows]).backward()
