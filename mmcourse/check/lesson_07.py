@@ -18,6 +18,7 @@ def ex7_1(product_decisions):
     """Product of decisions in logarithms."""
     p = _opinions(3, 4, 5, seed=71)
     answer = product_decisions(p.clone())
+    require(isinstance(answer, torch.Tensor), f"return a torch tensor, not {type(answer).__name__}")
     raw, logs = p.prod(0), p.log()
     require(np.shape(answer) != p.shape, "multiply over the models, the first axis: (M, B, K) becomes (B, K)")
     require(not close(answer, raw), "the rows do not sum to 1; scale them after multiplying")
@@ -105,7 +106,9 @@ def ex7_3(cascade):
     """Ask a second model only where the first is unsure."""
     first, second = _opinions(40, 4, seed=74), _opinions(40, 4, seed=75)
     sure, threshold = first.amax(-1), float(first.amax(-1).median())  # the median is one item's: it is sure enough
-    answer = cascade(first.clone(), second.clone(), threshold)
+    given = first.clone(), second.clone()
+    answer = cascade(*given, threshold)
+    require(given[0].equal(first) and given[1].equal(second), "you changed an input in place; work on a copy")
     require(
         isinstance(answer, tuple | list) and len(answer) == 2, "return two things: the probabilities, and who asked"
     )
@@ -119,8 +122,12 @@ def ex7_3(cascade):
     require(not asked.equal(sure <= threshold), border)
     require(not asked.equal(second.amax(-1) < threshold), "look at how sure the first model is, not the second")
     require(not asked.equal(first[:, 0] < threshold), "look at the largest probability of each row, not the first")
-    average = "a row's mean is always 1 / K; look at its largest probability"
-    require(not (asked.all() and not expected.all()), f"you ask for every item; {average}")
+    if asked.all():  # a threshold below 1 / K tells the mean of a row from its smallest probability
+        low = torch.as_tensor(cascade(first.clone(), second.clone(), 0.2)[1])
+        some = "every row has some small probability; look at the largest"
+        require(not low.equal((first < 0.2).any(-1)), f"you ask for every item; {some}")
+        average = "a row's mean is always 1 / K; look at its largest probability"
+        require(low.any(), f"you ask for every item; {average}")
     require(asked.equal(expected), "`asked` is not True exactly where the largest of `first` is below the threshold")
     _check_rows(fused, first, second, expected[:, None])
 
@@ -137,6 +144,9 @@ def _check_rows(fused, first, second, condition):
     }
     for message, value in mistakes.items():
         require(not close(fused, value), message)
+    together, asked = "you scaled all rows together; each row sums to 1 on its own", condition[:, 0]
+    for total in (product.sum(), product[asked].sum(), product.sum(0), product[asked].sum(0)):
+        require(not close(fused, torch.where(condition, product / total, first)), together)
     require(close(fused, torch.where(condition, scaled, first)), "the rows are not those of `first`, or of the product")
 
 

@@ -12,6 +12,10 @@ def plain_product(probabilities):
     return product / product.sum(-1, keepdim=True)
 
 
+def in_numpy(probabilities):
+    return probabilities.clamp(min=1e-12).log().sum(0).softmax(-1).numpy()
+
+
 def not_scaled(probabilities):
     return probabilities.prod(0)
 
@@ -132,6 +136,38 @@ def looks_at_the_mean(first, second, threshold):
     return _cascade(first, second, first.mean(-1) < threshold)
 
 
+def looks_at_any(first, second, threshold):
+    return _cascade(first, second, (first < threshold).any(-1))
+
+
+def asks_everybody(first, second, threshold):
+    return _cascade(first, second, torch.ones(len(first), dtype=torch.bool))
+
+
+def overwrites_the_first(first, second, threshold):
+    asked = first.amax(-1) < threshold
+    both = first * second
+    first[asked] = (both / both.sum(-1, keepdim=True))[asked]
+    return first, asked
+
+
+def scaled_together(first, second, threshold):
+    asked, both = first.amax(-1) < threshold, first * second
+    return torch.where(asked[:, None], both / both.sum(), first), asked
+
+
+def scaled_asked_rows_together(first, second, threshold):
+    fused, asked = first.clone(), first.amax(-1) < threshold
+    both = first[asked] * second[asked]
+    fused[asked] = both / both.sum()
+    return fused, asked
+
+
+def scaled_down_the_columns(first, second, threshold):
+    asked, both = first.amax(-1) < threshold, first * second
+    return torch.where(asked[:, None], both / both.sum(0), first), asked
+
+
 def second_alone(first, second, threshold):
     return _cascade(first, second, first.amax(-1) < threshold, second)
 
@@ -232,6 +268,7 @@ class ForgetsTheChange(_Right):
 WRONG = {
     "7.1": [
         (plain_product, "underflows"),
+        (in_numpy, "torch tensor"),
         (not_scaled, "do not sum to 1"),
         (left_as_logarithms, "go back with softmax"),
         (log_softmax_at_the_end, "take exponentials at the end"),
@@ -263,6 +300,12 @@ WRONG = {
         (looks_at_the_second, "not the second"),
         (looks_at_the_first_class, "largest probability of each row, not the first"),
         (looks_at_the_mean, "always 1 / K"),
+        (looks_at_any, "some small probability"),
+        (asks_everybody, "not True exactly where"),
+        (overwrites_the_first, "changed an input in place"),
+        (scaled_together, "scaled all rows together"),
+        (scaled_asked_rows_together, "scaled all rows together"),
+        (scaled_down_the_columns, "scaled all rows together"),
         (second_alone, "second model's alone"),
         (averaged, "you averaged them"),
         (product_left_raw, "do not sum to 1"),
