@@ -144,9 +144,15 @@ def _check_rows(fused, first, second, condition):
     }
     for message, value in mistakes.items():
         require(not close(fused, value), message)
-    together, asked = "you scaled all rows together; each row sums to 1 on its own", condition[:, 0]
-    for total in (product.sum(), product[asked].sum(), product.sum(0), product[asked].sum(0)):
-        require(not close(fused, torch.where(condition, product / total, first)), together)
+    asked = condition[:, 0]
+    totals = {
+        "you scaled all rows together; each row sums to 1 on its own": [product.sum()],
+        "you scaled the asked rows together; each row sums to 1 on its own": [product[asked].sum()],
+        "you scaled down the columns; scale over the classes, the last axis": [product.sum(0), product[asked].sum(0)],
+    }
+    for message, divisors in totals.items():
+        wrong = [close(fused, torch.where(condition, product / total, first)) for total in divisors]
+        require(not any(wrong), message)
     require(close(fused, torch.where(condition, scaled, first)), "the rows are not those of `first`, or of the product")
 
 

@@ -6,7 +6,7 @@
 # ![Three ways from a picture and a sound to a digit: join the numbers and train one network; give each an encoder and join the features; give each a network of its own and join the two decisions](flow: picture -> numbers joined; sound -> numbers joined; numbers joined -> early; picture -> features joined; sound -> features joined; features joined -> intermediate; picture -> decisions joined; sound -> decisions joined; decisions joined -> late)
 #
 # A picture of a digit and a recording of the same digit, both badly damaged. You will join them at three places, learn how
-# much to trust each, and then break one of them. (The next cell takes about 10 s.)
+# much to trust each, and then break one of them. (The next cell takes about 5 s.)
 
 # %% tags=["setup"]
 import mmcourse as mm
@@ -283,7 +283,7 @@ def train(names, seed, image_noise=0.0, audio_noise=0.0):
 # of two numbers would. Ask what would have to be true of the *errors* for the pair to beat both.
 
 # %% [markdown]
-# Seven runs, each with new partners, new noise and new weights (about 20 s). `runs` keeps what the networks said.
+# Seven runs, each with new partners, new noise and new weights (about 15 s). `runs` keeps what the networks said.
 
 # %%
 runs, teams = [], []
@@ -352,7 +352,7 @@ print(interval(scores["late: product"] - np.maximum(scores["early"], scores["int
 # ## 2 When does it pay?
 #
 # Let us turn the noise up and down, on both senses, in training and in testing, and look at the **gain over the better
-# single sense** (about 20 s).
+# single sense** (about 15 s).
 
 # %% tags=["further"]
 LEVELS = (0, 1, 2, 3)
@@ -696,20 +696,22 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center",
 # %% [markdown] tags=["alt"]
 # *Figure: two panels of test accuracy against noise on one sense; in the left one the picture fails, in the right one the
 # sound. Five lines: early, early with four copies of the sound, intermediate, late by average and late by product. All
-# start together. In strong noise both late lines end above early and intermediate in both panels, the average highest of
-# the balanced ways. Early with four copies is the highest line when the picture fails, and by far the lowest when the sound fails.*
+# start together. In strong noise the average is the highest of the balanced ways in both panels and the product is above
+# early. Intermediate falls with early when the picture fails, with the product when the sound fails. Early with four
+# copies is the highest line of all when the picture fails, and by far the lowest when the sound fails.*
 
 # %% [markdown]
 # With balanced senses, late fusion degrades more gracefully: a failing sense spoils one of two opinions, but in an early
-# network it spoils half of the numbers that *every* hidden unit adds up. Intermediate fusion meets in the next layer
-# and falls like early fusion, or little better.
+# network it spoils half of the numbers that *every* hidden unit adds up. Intermediate fusion falls like early when the
+# picture fails, and like the product when the sound fails.
 #
-# At little noise average and early do not differ. At strong noise the average
-# overtakes the product in both panels: networks that never met noise are too sure of themselves, and a product believes them.
+# At little noise average and early do not differ. At strong noise the average overtakes the product, whichever sense
+# fails: networks that never met noise are too sure of themselves, and a product believes them.
 
 # %% [markdown]
-# Four copies hold no more information than one, yet the early network now leans on the sound: losing the picture costs it less
-# than the late ways, losing the sound far more. **The direction flips with the size of the inputs.** Whoever reports that
+# Four copies hold no more information than one, yet the early network now leans on the sound: losing the picture costs it
+# less than any other way, losing the sound far more. Copies count four times in every hidden unit's sum, and so does what
+# they teach it. **The direction flips with the size of the inputs.** Whoever reports that
 # late fusion is more robust should also report how many numbers each sense brought.
 
 # %% tags=["further"]
