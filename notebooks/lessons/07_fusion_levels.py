@@ -618,8 +618,8 @@ two = sum(p.numel() for name in ("image", "audio") for p in NETWORKS[name]().par
 print(f"{'late: product':13} {two:6} parameters, test accuracy {interval(scores['late: product'])}")
 
 # %% [markdown]
-# Attention came out last, even with an epoch of its own choice, though with equal weights for all items it would be as good as `WeightedFusion`. How does it use
-# its freedom?
+# Attention came out last, even with an epoch of its own choice, though with equal weights for all items it would be as good
+# as `WeightedFusion`. How does it use its freedom?
 
 # %% tags=["further"]
 swings = []
@@ -636,8 +636,9 @@ print(f"share of the test pairs for which one sense gets more than 80 % of the a
 
 # %% [markdown]
 # For many pairs it nearly **chooses** one sense, where the rule of Bayes says add both; how many differs much from run to
-# run. All pairs are equally noisy, so there was little to choose by. A more flexible block is not a better one; lesson 8 asks which fits which task. The shared network keeps up
-# with fewer parameters than the multi-input one.
+# run. All pairs are equally noisy, so there was little to choose by. A more flexible block is not a
+# better one; lesson 8 asks which fits which task. The shared network keeps up with fewer parameters than the multi-input
+# one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 A sense fails
@@ -1023,8 +1024,8 @@ assert np.allclose(opinion["name"][~known], opinion["name"][~known][0])  # no kn
 #
 # | what you know | where to meet |
 # |---|---|
-# | senses linked by the answer alone; trained or replaced one by one; one may fail | **late**, by product; exponents learned on validation data |
-# | the same, but a sense may be confidently wrong | **late**, by average, or better by exponents learned where it fails |
+# | senses linked by the answer alone, opinions calibrated; trained or replaced one by one | **late**, by product |
+# | the same, but one sense may fail and be confidently wrong | **late**, by average; better: a product with exponents learned where it fails |
 # | the meaning lies in the *combination* (lesson 3's synergy) | **intermediate** or early: joined decisions cannot see it |
 # | inputs of the same kind, in step, of equal size | **early** is the least work |
 # | reading the second sense is expensive, or one is often silent | **serial** |
