@@ -3,6 +3,7 @@
 pip looks wherever the user's pip is set to look, so no address is written down here.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -138,12 +139,12 @@ def _show_progress(process, folder, wheel):
 
 
 def _size(folder):
+    """Return the size of the largest wheel below a folder in which pip makes, moves and deletes folders meanwhile."""
     total = 0
-    for path in folder.rglob("*.whl*"):
-        try:
-            total = max(total, path.stat().st_size)
-        except OSError:  # pip moved it in the meantime
-            continue
+    for place, _, names in os.walk(folder):  # which leaves out what is gone
+        for name in names:
+            with contextlib.suppress(OSError):
+                total = max(total, os.path.getsize(os.path.join(place, name)) if ".whl" in name else 0)
     return total
 
 

