@@ -6,8 +6,6 @@ from torch import nn
 from mmcourse.fusion.base import FusionBlock, Projections, masked_softmax
 from mmcourse.inputs import keep
 
-HIDES = -torch.inf
-
 
 class ConcatFusion(FusionBlock):
     """One linear layer over all features side by side, zeros for what is absent; with everything absent, its bias.
@@ -34,7 +32,7 @@ class MaxFusion(FusionBlock):
         self.project = Projections(self.dims, out_dim)
 
     def fuse(self, features, here):
-        return keep(here.any(0), torch.where(here, self.project(features), HIDES).amax(0))
+        return keep(here.any(0), torch.where(here, self.project(features), -torch.inf).amax(0))
 
 
 class WeightedFusion(FusionBlock):

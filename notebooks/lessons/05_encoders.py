@@ -528,7 +528,9 @@ for name, share in changed.items():
 # %% [markdown]
 # With the mask the batch does not matter. Without it, the answer to your recording depends on *whose recording is in the same
 # batch*. Empty moments are not silence: our MFCCs were scaled, so zeros mean "an average sound", and the encoder averages over
-# them too. It is one of the most common silent mistakes with sequences: nothing crashes, the score is only lower.
+# them too. It is one of the most common silent mistakes with sequences: nothing crashes, the score is only lower. Part of the
+# gap is slow learning: a network that trains much longer (profile `full`) learns to live with the padding, and the claim above
+# may then fail. Its answers still depend on the batch.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: this is the mistake to remember from this lesson. Ask who has padded without a mask; most have.
