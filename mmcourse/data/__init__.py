@@ -133,6 +133,8 @@ def _announce(entry):
     """Print what must be seen: that data is synthetic, every time; how halves were paired and who made it, once."""
     if not entry.real:
         print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
+    if entry.synthetic:
+        print(f"*** PARTLY SYNTHETIC: {entry.title}. Generated: {entry.synthetic}; see data/{entry.name}.md ***")
     if entry.name in _SHOWN:
         return
     _SHOWN.add(entry.name)

@@ -90,6 +90,8 @@ def write_cards():
 def _origin(entry):
     if entry.pairing:
         return f"real halves, synthetic pairing: {entry.pairing}"
+    if entry.synthetic:
+        return f"real, synthetic in part: {entry.synthetic}"
     return "real" if entry.real else "synthetic: generated, not measured"
 
 

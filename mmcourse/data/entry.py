@@ -24,6 +24,8 @@ class Entry:
         False for generated data, which shows a banner when it is loaded.
     pairing : str
         For real halves that were never recorded together: how they were put together. Shows a banner once.
+    synthetic : str
+        What is generated in a set that is real otherwise. Shows a banner each time.
     caveats : tuple of str
         What it cannot show.
     shares : str
@@ -63,6 +65,7 @@ class Entry:
     find: Callable | None = None
     pairing: str = ""
     shares: str = ""
+    synthetic: str = ""
 
     def key(self):
         """Return 12 hexadecimal digits that change when the sources or the recipe change."""

@@ -3,6 +3,8 @@
 from mmcourse.data import canonical, coco, images, pairs, pretrained, speech, tables
 from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
+from mmcourse.data.films import MOVIELENS
+from mmcourse.data.movielens_posters import MOVIELENS_POSTERS
 
 STOCKS = Entry(
     name="stocks",
@@ -261,4 +263,5 @@ COCO_CAPTIONS = Entry(
 
 WEIGHTS = (pretrained.WORDLLAMA, pretrained.MINILM, pretrained.EFFICIENTNET)
 SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500, COCO_CAPTIONS)
-REGISTRY = {entry.name: entry for entry in (*SETS, *WEIGHTS)}
+FILMS = (MOVIELENS, MOVIELENS_POSTERS)
+REGISTRY = {entry.name: entry for entry in (*SETS, *FILMS, *WEIGHTS)}

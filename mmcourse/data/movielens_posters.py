@@ -1,0 +1,207 @@
+"""Reader of MovieLens in its official files, with posters and soundtracks in folders, as far as the learner has them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmcourse.data.canonical import _need_columns, _need_good, opened, own_folder
+from mmcourse.data.entry import Entry
+from mmcourse.data.errors import DataError
+from mmcourse.data.films import POSTER_SIZE, multi_hot, rating_parts, rating_splits
+
+COLUMNS = {
+    "ratings.csv": ("userId", "movieId", "rating", "timestamp"),
+    "movies.csv": ("movieId", "title", "genres"),
+    "tags.csv": ("userId", "movieId", "tag", "timestamp"),
+}
+SOUND_RATE, SOUND_SECONDS = 16_000, 5
+
+
+@dataclass(frozen=True)
+class Poster:
+    """A poster on disk, read when it is asked for; black without a path."""
+
+    path: Path | None
+
+    def decode(self):
+        """Return the picture, its middle cut out; shape (3, 32, 24), uint8. A DataError if the file is damaged."""
+        from PIL import Image, ImageOps
+
+        if self.path is None:
+            return np.zeros((3, *POSTER_SIZE), np.uint8)
+        try:
+            with Image.open(self.path) as picture:
+                small = ImageOps.fit(picture.convert("RGB"), POSTER_SIZE[::-1])
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise DataError(
+                f"The poster {self.path} is damaged or gone ({error}); save it again or remove it."
+            ) from error
+        return np.asarray(small).transpose(2, 0, 1)
+
+
+@dataclass(frozen=True)
+class Soundtrack:
+    """A recording on disk, read when it is asked for; silence without a path."""
+
+    path: Path | None
+
+    def decode(self):
+        """Return the first five seconds at 16 kHz, padded with silence; shape (80000,). A DataError if damaged."""
+        import librosa
+        import soundfile
+
+        size = SOUND_RATE * SOUND_SECONDS
+        if self.path is None:
+            return np.zeros(size, np.float32)
+        try:
+            with soundfile.SoundFile(self.path) as file:
+                rate, samples = file.samplerate, file.read(SOUND_SECONDS * file.samplerate, "float32", always_2d=True)
+        except (OSError, RuntimeError) as error:
+            raise DataError(
+                f"The soundtrack {self.path} is damaged or gone ({error}); save it again or remove it."
+            ) from error
+        heard = librosa.resample(samples.mean(axis=1), orig_sr=rate, target_sr=SOUND_RATE)
+        return librosa.util.fix_length(heard, size=size)
+
+
+def movielens_folder(folder=None):
+    """Return the folder with MovieLens and posters, as given or from ``MMCOURSE_FOLDER_MOVIELENS_POSTERS``."""
+    advice = (
+        "Download a MovieLens set of GroupLens in CSV format (ml-latest-small, say), unpack it, add a folder posters "
+        "with a picture <movieId>.jpg for each film that has one (and soundtracks with <movieId>.mp3 or .wav)"
+    )
+    return own_folder("movielens_posters", folder, [*COLUMNS, "posters/"], advice)
+
+
+def movielens_posters_table(_=None, *, of="ratings", folder=None):
+    """Return the ratings (user, film, rating, timestamp) or the films.
+
+    In the ratings, film is a row number of the films and user counts from 0. Films: movieId, title, year (NaN where the
+    title has none), genres (a list), tags (str, joined by spaces), poster and soundtrack (a path, or None: missing).
+
+    Parameters
+    ----------
+    of : {"ratings", "films"}
+    folder : path, optional
+        By default ``MMCOURSE_FOLDER_MOVIELENS_POSTERS``.
+    """
+    if of not in ("ratings", "films"):
+        raise ValueError(f"movielens_posters has no table of {of!r}; choose one of: ratings, films")
+    folder = movielens_folder(folder)
+    return dict(zip(("films", "ratings"), _tables(folder), strict=True))[of]
+
+
+def load_movielens_posters(_=None, *, folder=None, cold=0.0, seed=0, modalities=None):
+    """Return ratings from 0.5 to 5 with what is known about the film, divided as for ``movielens``.
+
+    Items: "user" and "film" (row numbers), "title" (str), "tags" (str, empty if there are none), "genres" (zeros and
+    ones, in alphabetical order of the genres in the file), "year" (NaN if unknown), "poster" (3, 32, 24), and with a
+    folder soundtracks also "soundtrack", five seconds at 16 kHz. Where a file is missing the item holds zeros, and
+    "has_poster" or "has_soundtrack" is False. Pictures and sounds are read when they are asked for.
+
+    Parameters
+    ----------
+    folder : path, optional
+        Holds ratings.csv, movies.csv, tags.csv and posters/; by default ``MMCOURSE_FOLDER_MOVIELENS_POSTERS``.
+    cold : float
+        From 0 to 0.4.
+    seed : int
+    modalities : sequence of str, optional
+        Keep only these keys; all by default.
+    """
+    folder = movielens_folder(folder)
+    films, ratings = _tables(folder)
+    names = sorted({genre for found in films["genres"] for genre in found})
+    per_film = {key: films[key].to_numpy(dtype=object) for key in ("title", "tags")}
+    per_film |= {"genres": multi_hot(films["genres"], names), "year": films["year"].to_numpy(dtype=np.float32)}
+    kinds = {"poster": Poster} | ({"soundtrack": Soundtrack} if (folder / "soundtracks").is_dir() else {})
+    for key, kind in kinds.items():
+        per_film[key] = np.array([kind(path) for path in films[key]], dtype=object)
+        per_film[f"has_{key}"] = films[key].notna().to_numpy()
+    parts = rating_parts(ratings["user"].to_numpy(), ratings["film"].to_numpy(), cold, seed)
+    return rating_splits(ratings, {}, per_film, parts, modalities)
+
+
+def _tables(folder):
+    """Read and check all files; return the films and the ratings."""
+    import pandas as pd
+
+    movies, ratings, tags = (_read(folder / name) for name in ("movies.csv", "ratings.csv", "tags.csv"))
+    path = folder / "movies.csv"
+    number = pd.to_numeric(movies["movieId"], errors="coerce")
+    _need_good(path, movies["movieId"], number.notna(), "the movieId is {!r}, not a number")
+    _need_good(path, movies["movieId"], ~number.duplicated(), "movieId {} is there twice")
+    stars = pd.to_numeric(ratings["rating"], errors="coerce")
+    steps = (2 * stars % 1 == 0) & stars.between(0.5, 5)
+    _need_good(folder / "ratings.csv", ratings["rating"], steps, "the rating is {!r}, not one of 0.5, 1, ... 5")
+    film = {
+        name: _rows(folder / f"{name}.csv", table, number) for name, table in (("ratings", ratings), ("tags", tags))
+    }
+    words = tags["tag"].groupby(film["tags"]).agg(" ".join).reindex(range(len(movies)), fill_value="")
+    films = movies.assign(
+        year=pd.to_numeric(movies["title"].str.extract(r"\((\d{4})\)\s*$")[0]),
+        title=movies["title"].str.replace(r"\s*\(\d{4}\)\s*$", "", regex=True),
+        genres=[[] if text == "(no genres listed)" else text.split("|") for text in movies["genres"]],
+        tags=words,
+        poster=_files(folder / "posters", movies["movieId"], ("jpg",)),
+        soundtrack=_files(folder / "soundtracks", movies["movieId"], ("mp3", "wav")),
+    )
+    user, when = pd.factorize(ratings["userId"])[0], pd.to_numeric(ratings["timestamp"], errors="coerce")
+    rating = stars.astype(np.float32)
+    return films, pd.DataFrame({"user": user, "film": film["ratings"], "rating": rating, "timestamp": when})
+
+
+def _read(path):
+    import pandas as pd
+
+    with opened(path) as file:
+        try:
+            rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+            raise DataError(f"{path} cannot be read ({str(error).strip()}); download it again.") from error
+    _need_columns(path, list(rows), COLUMNS[path.name])
+    if rows.empty and path.name != "tags.csv":
+        raise DataError(f"{path} holds no rows; download it again.")
+    cut = rows[list(COLUMNS[path.name])].notna().all(axis=1)
+    _need_good(path, rows.iloc[:, 0], cut, "the line that begins with {!r} has too few columns")
+    return rows
+
+
+def _rows(path, table, numbers):
+    """Return the row of each line's film."""
+    import pandas as pd
+
+    found = pd.Index(numbers).get_indexer(pd.to_numeric(table["movieId"], errors="coerce"))
+    _need_good(path, table["movieId"], found >= 0, "film {!r} is not in movies.csv")
+    return found
+
+
+def _files(folder, numbers, endings):
+    """Return each film's file, or None."""
+    present = {path.name.lower(): path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+    return [next(filter(None, (present.get(f"{n}.{e}") for e in endings)), None) for n in numbers]
+
+
+MOVIELENS_POSTERS = Entry(
+    name="movielens_posters",
+    title="MovieLens in its own files, with posters and soundtracks",
+    task="foretell how many stars a user gives a film",
+    modalities=("user", "film", "title", "tags", "genres", "year", "poster", "soundtrack"),
+    size="as large as your copy: ml-latest-small has 100,836 ratings of 9,742 films by 610 users",
+    licence="GroupLens: research use, conditions in the README of each set; posters and soundtracks belong to their owners",
+    source="your own copy of a MovieLens set in CSV format: `ratings.csv`, `movies.csv` and `tags.csv` (`links.csv` is "
+    "not read), with pictures in `posters/` and sounds in `soundtracks/` that you are allowed to use",
+    stands_in_for="",
+    real=True,
+    caveats=(
+        "Posters and soundtracks are missing for a reason: rarely watched films have none. That a poster is there tells "
+        "something about the film.",
+        "Tags are written by users after watching: a tag can betray an opinion, and new films have none.",
+        "No user profiles in these sets. Half stars came in 2003: older ratings are whole.",
+        "Ratings of one film go together: resample films ('film') for intervals.",
+    ),
+    load=load_movielens_posters,
+    table=movielens_posters_table,
+    find=movielens_folder,
+)
