@@ -130,14 +130,14 @@ def _check_options(function, call, options):
 
 
 def _announce(entry):
-    """Print what must be seen: that data is synthetic, every time; how halves were paired and who made it, once."""
+    """Print what must be seen: that data is synthetic, every time; that a part is, how halves were paired and who made it, once."""
     if not entry.real:
         print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
-    if entry.synthetic:
-        print(f"*** PARTLY SYNTHETIC: {entry.title}. Generated: {entry.synthetic}; see data/{entry.name}.md ***")
     if entry.name in _SHOWN:
         return
     _SHOWN.add(entry.name)
+    if entry.synthetic:
+        print(f"*** PARTLY SYNTHETIC: {entry.title}. Generated: {entry.synthetic}; see data/{entry.name}.md ***")
     if entry.pairing:
         print(f"*** SYNTHETIC PAIRING: {entry.title}. Real halves, {entry.pairing}; see data/{entry.name}.md ***")
     if entry.attribution:

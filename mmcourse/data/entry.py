@@ -25,7 +25,7 @@ class Entry:
     pairing : str
         For real halves that were never recorded together: how they were put together. Shows a banner once.
     synthetic : str
-        What is generated in a set that is real otherwise. Shows a banner each time.
+        What is generated in a set that is real otherwise. Shows a banner once.
     caveats : tuple of str
         What it cannot show.
     shares : str

@@ -62,6 +62,9 @@ def test_every_entry_is_complete(entry):
         ("sst2", "optimistic"),
         ("sp500", "Survivors only"),
         ("coco_captions", "only its own counts"),
+        ("movielens", "real, synthetic in part: the posters, drawn from a film's genres plus noise, never from its ratings"),
+        ("movielens", "no redistribution"),
+        ("movielens_posters", "missing for a reason"),
         ("wordllama", "terms of their own"),
         ("minilm", "Apache-2.0"),
         ("efficientnet", "Apache-2.0"),
@@ -118,6 +121,15 @@ def test_halves_that_were_paired_say_so_once(toy, monkeypatch, capsys):
     assert "SYNTHETIC PAIRING" in shown
     assert "Real halves, paired at random by label" in shown
     assert "SYNTHETIC DATA" not in shown
+    data.load("toy")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_synthetic_part_is_said_once(toy, monkeypatch, capsys):
+    monkeypatch.setattr(data, "_SHOWN", set())
+    monkeypatch.setitem(REGISTRY, "toy", dataclasses.replace(toy, real=True, synthetic="the posters"))
+    data.load("toy")
+    assert "*** PARTLY SYNTHETIC: made up. Generated: the posters; see data/toy.md ***" in capsys.readouterr().out
     data.load("toy")
     assert capsys.readouterr().out == ""
 
