@@ -5,6 +5,7 @@ Every fault of a file is one :class:`DataError` that names the file and, where t
 
 import csv
 import os
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,12 @@ def load_sp500(_=None, *, folder=None, window=60, horizon=20, step=5):
         raise DataError(f"all_stocks_5yr.csv has only {len(days)} days; download it again.")
     periods = ((None, days[first - 1]), (days[first], days[second - 1]), (days[second], None))
     return stock_windows(prices, periods, window=window, horizon=horizon, step=step)
+
+
+def need_whole(name, value, least):
+    """Raise a ValueError unless an option is a whole number of at least `least`."""
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def opened(path):

@@ -3,12 +3,11 @@
 import json
 import os
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
-from mmcourse.data.canonical import VALID_SHARE, opened, own_folder
+from mmcourse.data.canonical import VALID_SHARE, need_whole, opened, own_folder
 from mmcourse.data.errors import DataError
 
 PARTS = ("train2017", "val2017")
@@ -95,9 +94,9 @@ def load_coco_captions(_=None, *, folder=None, captions="first", size=96, limit=
 
     if captions not in ("first", "all"):
         raise ValueError(f"captions must be 'first' or 'all', not {captions!r}")
-    _need_whole("size", size, 1)
+    need_whole("size", size, 1)
     if limit is not None:
-        _need_whole("limit", limit, FEWEST)
+        need_whole("limit", limit, FEWEST)
     folder = coco_folder(folder)
     train, test = (_read(folder, part, limit) for part in PARTS)
     if both := train.keys() & test.keys():
@@ -108,11 +107,6 @@ def load_coco_captions(_=None, *, folder=None, captions="first", size=96, limit=
     rows = split_by_group(numbers, np.zeros(len(train)), (1 - VALID_SHARE, VALID_SHARE))
     kept, held_out = ({numbers[row]: train[numbers[row]] for row in part} for part in rows)
     return DataSplits(*(_split(part, captions, size) for part in (kept, held_out, test)))
-
-
-def _need_whole(name, value, least):
-    if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
 def _read(folder, part, limit):

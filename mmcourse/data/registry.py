@@ -1,6 +1,7 @@
 """Every data set of the course: what it is, where it comes from, and how it is read."""
 
 from mmcourse.data import canonical, coco, images, pairs, pretrained, speech, tables
+from mmcourse.data.av_mnist import AV_MNIST
 from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
 from mmcourse.data.films import MOVIELENS
@@ -262,6 +263,6 @@ COCO_CAPTIONS = Entry(
 )
 
 WEIGHTS = (pretrained.WORDLLAMA, pretrained.MINILM, pretrained.EFFICIENTNET)
-SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500, COCO_CAPTIONS)
+SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500, COCO_CAPTIONS, AV_MNIST)
 FILMS = (MOVIELENS, MOVIELENS_POSTERS)
 REGISTRY = {entry.name: entry for entry in (*SETS, *FILMS, *WEIGHTS)}
