@@ -37,8 +37,12 @@ class ModalityDropout(nn.Module):
         self.p = p
 
     def forward(self, features, present=None):
+        if not isinstance(features, dict) or not features:
+            raise ValueError(
+                f"features must be a filled dict of modality names to tensors; got {type(features).__name__}"
+            )
         names = sorted(features)
-        present = check_features(features, present, {name: features[name].shape[-1] for name in names})
+        present = check_features(features, present, dict.fromkeys(names))  # of any width
         here = torch.stack([present[name] for name in names])
         if self.training and self.p:
             luck = torch.rand(here.shape, device=here.device)
