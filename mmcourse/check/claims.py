@@ -57,26 +57,19 @@ def claim(id, text, values, *, margin=0.0, within=None, unit=""):
     _check_request(id, text, margin, within)
     found, runs = _estimate(id, values)
     if within is None:
-        holds = found.estimate >= margin and found.low > min(margin, 0)
-        needed = (
-            f"at least {margin:g}{_after(unit)} and an interval above 0"
-            if margin > 0
-            else f"> {margin:g}{_after(unit)}"
-        )
+        floor = min(margin, 0)
+        holds = found.estimate >= margin and found.low > floor
+        needed = (f"at least {margin:+g}, " if margin > 0 else "") + f"interval above {floor:g}"
     else:
         holds = abs(found.estimate) <= within and -2 * within <= found.low and found.high <= 2 * within
-        needed = f"within ±{within:g}{_after(unit)}, its interval within ±{2 * within:g}"
+        needed = f"between {-within:g} and {within:+g}, interval between {-2 * within:g} and {2 * within:+g}"
     over = "by bootstrap" if runs is None else f"over {runs} runs"
     verdict = "holds" if holds else "does not hold"
-    line = f"claim {id} {verdict}: {text}: {found:+}{_after(unit)} {over}, needed {needed}"
+    line = f"claim {id} {verdict}: {text}: {found:+}{f' {unit}' if unit else ''} {over}; needed: {needed}"
     print(line)
     LOG.append(Claim(id, text, found, runs, bool(holds), line))
     if not holds and strict() and profile() == "quick":
         raise ClaimFailed(line)
-
-
-def _after(unit):
-    return f" {unit}" if unit else ""
 
 
 def _check_request(id, text, margin, within):

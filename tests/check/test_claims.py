@@ -33,7 +33,7 @@ def test_a_claim_that_holds(capsys, strict):
     claims.claim("01.1", TEXT, GOOD)
     found = claims.LOG[-1].interval
     assert found == interval(GOOD)
-    line = "claim 01.1 holds: bagging beats a single tree: +0.031 [0.028, 0.033] over 5 runs, needed > 0"
+    line = "claim 01.1 holds: bagging beats a single tree: +0.031 [0.028, 0.033] over 5 runs; needed: interval above 0"
     assert capsys.readouterr().out == line + "\n"
     assert [(entry.id, entry.text, entry.interval, entry.runs, entry.holds, entry.line) for entry in claims.LOG] == [
         ("01.1", TEXT, found, 5, True, line)
@@ -44,7 +44,7 @@ def test_a_claim_that_does_not_hold_is_only_printed(capsys):
     claims.claim("01.1", TEXT, [-value for value in GOOD], unit="points")
     assert capsys.readouterr().out == (
         "claim 01.1 does not hold: bagging beats a single tree: "
-        "-0.031 [-0.033, -0.028] points over 5 runs, needed > 0 points\n"
+        "-0.031 [-0.033, -0.028] points over 5 runs; needed: interval above 0\n"
     )
     assert not claims.LOG[0].holds
 
@@ -93,13 +93,16 @@ def test_needs_are_printed(capsys):
     claims.claim("01.1", TEXT, around(4, 1), margin=-1)
     claims.claim("01.1", TEXT, around(0, 1), within=1, unit="points")
     claims.claim("01.1", TEXT, Interval(0.2, 0.1, 0.3))
-    needs = [line.split(" over 5 runs, ")[-1] for line in capsys.readouterr().out.splitlines()]
+    needs = [line.split(" over 5 runs; ")[-1] for line in capsys.readouterr().out.splitlines()]
     assert needs[:3] == [
-        "needed at least 3 points and an interval above 0",
-        "needed > -1",
-        "needed within ±1 points, its interval within ±2",
+        "needed: at least +3, interval above 0",
+        "needed: interval above -1",
+        "needed: between -1 and +1, interval between -2 and +2",
     ]
-    assert needs[3] == "claim 01.1 holds: bagging beats a single tree: +0.20 [0.10, 0.30] by bootstrap, needed > 0"
+    assert (
+        needs[3]
+        == "claim 01.1 holds: bagging beats a single tree: +0.20 [0.10, 0.30] by bootstrap; needed: interval above 0"
+    )
 
 
 def test_an_interval_is_judged_as_given(strict):
