@@ -3,7 +3,7 @@
 Importing it is cheap: every name below is loaded on first use, and with it torch, scikit-learn or matplotlib.
 """
 
-from importlib import import_module
+from mmcourse._lazy import lazy
 
 __version__ = "0.1.0"
 
@@ -32,15 +32,4 @@ _SUBMODULES = (
 )
 
 __all__ = [*_HOMES, *_SUBMODULES]
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _SUBMODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"mmcourse has no {name!r}; it has {', '.join(sorted(__all__))}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOMES, _SUBMODULES)

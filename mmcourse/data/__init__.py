@@ -6,8 +6,8 @@ True
 """
 
 import inspect
-from importlib import import_module
 
+from mmcourse._lazy import lazy
 from mmcourse.data.cache import cache_folder, is_whole, prepared
 from mmcourse.data.errors import DataError
 from mmcourse.data.registry import REGISTRY
@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 _HOMES = {"DataSplits": "splits", "Split": "splits", "collate": "splits", "speak": "voice"}
+__getattr__, __dir__ = lazy(__name__, _HOMES)
 _SHOWN = set()
 
 
@@ -142,9 +143,3 @@ def _announce(entry):
         print(f"*** SYNTHETIC PAIRING: {entry.title}. Real halves, {entry.pairing}; see data/{entry.name}.md ***")
     if entry.attribution:
         print(entry.attribution)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(import_module(f"mmcourse.data.{_HOMES[name]}"), name)
-    raise AttributeError(f"mmcourse.data has no {name!r}")

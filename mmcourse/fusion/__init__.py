@@ -3,7 +3,7 @@
 Every name is loaded on first use, and with it torch.
 """
 
-from importlib import import_module
+from mmcourse._lazy import lazy
 
 # One name a line, in alphabetical order, so that two people can add to it.
 _HOMES = {
@@ -32,15 +32,4 @@ _HOMES = {
     "weighted_decisions": "decisions",
 }
 __all__ = list(_HOMES)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _HOMES.values():
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"mmcourse.fusion has no {name!r}; it has {', '.join(sorted(__all__))}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -3,7 +3,7 @@
 Every name is loaded on first use, and with it torch, librosa or transformers.
 """
 
-from importlib import import_module
+from mmcourse._lazy import lazy
 
 # One name a line, in alphabetical order, so that two people can add to it.
 _HOMES = {
@@ -67,15 +67,4 @@ _HOMES = {
     "word_vectors": "text_vectors",
 }
 __all__ = list(_HOMES)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    if name in _HOMES.values():
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"mmcourse.representation has no {name!r}; it has {', '.join(sorted(__all__))}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOMES)
