@@ -98,7 +98,8 @@ def bars(values, *, ylabel, title="", baseline=None):
         drawn = axes.bar(where, middle, 0.65, yerr=spread, **look)
         axes.set_xticks(where, names)
         axes.set_xlim(min(-0.6, 0.5 * len(names) - 2), max(len(names) - 0.4, 0.5 * len(names) + 1))
-    axes.bar_label(drawn, fmt="{:.3g}", padding=6)
+    clear = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of the baseline
+    axes.bar_label(drawn, fmt=f"{{:.{_decimals(middle)}f}}", padding=6, bbox=clear)
     if baseline is not None:
         (axes.axvline if lying else axes.axhline)(baseline[1], label=baseline[0], **BASELINE)
     axes.grid(False, axis="y" if lying else "x")
@@ -270,6 +271,12 @@ def _named(values):
     if not values:
         raise ValueError("nothing to draw: the dict of names and values is empty")
     return values
+
+
+def _decimals(values):
+    """Decimals that give the largest value three digits (100.0 stands beside 98.5), none if all are whole numbers."""
+    known = np.abs(values[np.isfinite(values)])
+    return 0 if np.all(known == np.round(known)) else max(0, 2 - int(np.floor(np.log10(0.99 * known.max()))))
 
 
 def _limits(values):

@@ -121,6 +121,23 @@ def test_bars_show_estimate_interval_and_value():
     assert len(whiskers) > 1
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([71.0, 85.44], ["71.0", "85.4"]),
+        ([100.0, 9.5], ["100.0", "9.5"]),
+        ([1234.5, 20.2], ["1234", "20"]),
+        ([0.71, 0.8], ["0.710", "0.800"]),
+        ([-0.0213, 0.002], ["-0.0213", "0.0020"]),
+        ([0, 12], ["0", "12"]),
+        ([np.nan, 0.5], ["0.500"]),
+    ],
+)
+def test_all_bars_show_equally_many_decimals(values, shown):
+    axes = plotting.bars(dict(zip("ab", values, strict=True)), ylabel="y").axes[0]
+    assert [text.get_text().replace("\N{MINUS SIGN}", "-") for text in axes.texts if text.get_text()] == shown
+
+
 @pytest.mark.parametrize("names", [LONG, [f"m{i}" for i in range(9)]])
 def test_bars_lie_down_for_long_or_many_names(names):
     axes = plotting.bars({name: i for i, name in enumerate(names)}, ylabel="error").axes[0]
