@@ -2,10 +2,12 @@
 
 from mmcourse.data import canonical, coco, images, pairs, pretrained, speech, tables
 from mmcourse.data.av_mnist import AV_MNIST
+from mmcourse.data.deam import DEAM
 from mmcourse.data.entry import Entry
 from mmcourse.data.fetch import WheelFiles
 from mmcourse.data.films import MOVIELENS
 from mmcourse.data.movielens_posters import MOVIELENS_POSTERS
+from mmcourse.data.music import MUSIC
 
 STOCKS = Entry(
     name="stocks",
@@ -265,4 +267,4 @@ COCO_CAPTIONS = Entry(
 WEIGHTS = (pretrained.WORDLLAMA, pretrained.MINILM, pretrained.EFFICIENTNET)
 SETS = (STOCKS, MOVIE_REVIEWS, EMOJI, DIGITS, SPOKEN_DIGITS, AUDIO_VISUAL_DIGITS, SST2, SP500, COCO_CAPTIONS, AV_MNIST)
 FILMS = (MOVIELENS, MOVIELENS_POSTERS)
-REGISTRY = {entry.name: entry for entry in (*SETS, *FILMS, *WEIGHTS)}
+REGISTRY = {entry.name: entry for entry in (*SETS, *FILMS, MUSIC, DEAM, *WEIGHTS)}
