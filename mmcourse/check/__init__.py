@@ -5,6 +5,7 @@ The checks of a lesson live in ``mmcourse/check/lesson_NN.py`` and are imported 
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -13,13 +14,15 @@ _SUBMODULES = ("claims", "engine", "progress")
 
 def catalogue():
     """List the exercises of every lesson without importing its checks: {"01": ["1.1", "1.2"], ...}."""
-    found = {}
-    for path in sorted(Path(__file__).parent.glob("lesson_[0-9][0-9].py")):
-        functions = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
-        calls = [call for function in functions for call in function.decorator_list if isinstance(call, ast.Call)]
-        numbers = [call.args[0].value for call in calls if ast.unparse(call.func).split(".")[-1] == "exercise"]
-        found[path.stem[-2:]] = sorted(numbers, key=lambda number: int(number.split(".")[1]))
-    return found
+    return {path.stem[-2:]: _numbers(path) for path in sorted(Path(__file__).parent.glob("lesson_[0-9][0-9].py"))}
+
+
+@cache
+def _numbers(path):
+    functions = [node for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.FunctionDef)]
+    calls = [call for function in functions for call in function.decorator_list if isinstance(call, ast.Call)]
+    numbers = [call.args[0].value for call in calls if ast.unparse(call.func).split(".")[-1] == "exercise"]
+    return sorted(numbers, key=lambda number: int(number.split(".")[1]))
 
 
 def _names(numbers):

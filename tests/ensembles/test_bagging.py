@@ -30,10 +30,10 @@ def labels(fresh):
 @pytest.mark.parametrize(
     "model",
     [
-        ensembles.BaggingRegressor(oob_score=True),
-        ensembles.BaggingClassifier(),
-        ensembles.RandomForestRegressor(10),
-        ensembles.RandomForestClassifier(10, oob_score=True),
+        ensembles.BaggingRegressor(n_estimators=4, oob_score=True),
+        ensembles.BaggingClassifier(n_estimators=4),
+        ensembles.RandomForestRegressor(4),
+        ensembles.RandomForestClassifier(4, oob_score=True),
     ],
     ids=repr,
 )

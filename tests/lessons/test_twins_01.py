@@ -99,7 +99,8 @@ def test_time_split_equals_scikit_learn_with_a_gap():
 def test_permutation_importance_agrees_with_scikit_learn(rows):
     X, y, _ = rows
     model = ensembles.RandomForestRegressor(10, random_state=0).fit(X, y)
-    ours = [lift("01", "permutation_importance")(model, X, y, np.random.default_rng(seed)) for seed in range(30)]
+    importance = lift("01", "permutation_importance")
+    ours = [importance(model, X, y, np.random.default_rng(seed)) for seed in range(30)]
     library = inspection.permutation_importance(
         model, X, y, n_repeats=30, random_state=0, scoring="neg_mean_squared_error"
     )
