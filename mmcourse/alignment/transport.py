@@ -1,0 +1,58 @@
+"""Optimal transport with entropy: how much of each thing here goes with each thing there (lesson 13)."""
+
+import torch
+
+from mmcourse.inputs import check_tensor
+
+
+def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
+    """The plan P with margins a and b of least ``sum(P * cost) - epsilon * entropy(P)``.
+
+    ``P = exp((f_i + g_j - cost_ij) / epsilon)``; f and g are fitted in turn to the margins, with logarithms only, in
+    float64, and differentiable by autograd. The smaller epsilon, the more rounds it takes.
+
+    Parameters
+    ----------
+    cost : float tensor (..., n, m)
+    a, b : float tensors (..., n), (..., m)
+        None negative, each summing to 1.
+    epsilon : float above 0, in units of the cost
+    max_iter : int
+        Most rounds.
+    tol : float
+        Stop when the margins of the plan are off by no more than this in all.
+
+    Returns
+    -------
+    plan : tensor (..., n, m) in the dtype of cost, at least float32
+    converged : bool tensor (...)
+        Whether both margins are within `tol`; False for NaN.
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape or dtype, weights that are negative or do not sum to 1, or epsilon not above 0.
+
+    References
+    ----------
+    M. Cuturi, "Sinkhorn distances: lightspeed computation of optimal transport", NeurIPS 2013, algorithm 1; with
+    logarithms: G. Peyré and M. Cuturi, "Computational optimal transport", 2019, eq. 4.43 and 4.44.
+    """
+    check_tensor("cost", cost, range(2, 9))
+    for name, weights, axis in (("a", a, -2), ("b", b, -1)):
+        check_tensor(name, weights, (cost.ndim - 1,), cost.shape[axis])
+        if not ((weights >= 0).all() and ((weights.double().sum(-1) - 1).abs() < 1e-4).all()):
+            raise ValueError(f"{name} must hold weights of at least 0 that sum to 1; got sums {weights.sum(-1)}")
+    if not 0 < epsilon < float("inf"):
+        raise ValueError(f"epsilon must be a number above 0; got {epsilon!r}")
+    similarity, (a, b) = -cost.double() / epsilon, (w.double() / w.double().sum(-1, keepdim=True) for w in (a, b))
+    f, g = torch.zeros_like(a), torch.zeros_like(b)
+    for _ in range(max_iter):
+        reached = (similarity + g[..., None, :]).logsumexp(-1)
+        if (((f + reached).exp() - a).abs().sum(-1) <= tol).all():  # the other margin was met by the last round
+            break
+        f = a.log() - reached
+        g = b.log() - (similarity + f[..., None]).logsumexp(-2)
+    plan = (similarity + f[..., None] + g[..., None, :]).exp()
+    off = (plan.sum(-1) - a).abs().sum(-1).maximum((plan.sum(-2) - b).abs().sum(-1))
+    return plan.to(torch.promote_types(cost.dtype, torch.float32)), off <= tol
