@@ -40,6 +40,13 @@ def check_keys(name, given, expected):
         raise ValueError(f"{name} must be a dict with the keys {sorted(map(str, expected))}; got {found}")
 
 
+def check_rows(name, given):
+    """Raise unless the tensors of a dict have equally many rows."""
+    rows = {key: len(x) for key, x in given.items()}
+    if len(set(rows.values())) > 1:
+        raise ValueError(f"{name} must have one row for each item in all modalities; got {rows} rows")
+
+
 def check_widths(dims, out_dim):
     """Raise unless `dims` is a filled dict of names to widths and `out_dim` is a width: whole numbers of at least 1."""
     if not isinstance(dims, dict) or not dims:
@@ -54,14 +61,12 @@ def check_features(features, present, dims):
     check_keys("features", features, dims)
     for name, width in dims.items():
         check_tensor(f"features[{name!r}]", features[name], (2,), width)
-    lengths = {name: len(features[name]) for name in dims}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"features must have one row for each item in all modalities; got {lengths} rows")
+    check_rows("features", features)
     if present is None:
         return {name: torch.ones(len(x), dtype=torch.bool, device=x.device) for name, x in features.items()}
     check_keys("present", present, dims)
     for name in dims:
-        check_mask(f"present[{name!r}]", present[name], (lengths[name],))
+        check_mask(f"present[{name!r}]", present[name], (len(features[name]),))
     return present
 
 

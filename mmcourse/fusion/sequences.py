@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from mmcourse.fusion.base import check_dtype
 from mmcourse.fusion.layers import GroupedLayer
-from mmcourse.inputs import check_keys, check_mask, check_tensor, check_widths, keep, masked_mean, positions
+from mmcourse.inputs import check_keys, check_mask, check_rows, check_tensor, check_widths, keep, masked_mean, positions
 
 
 class SequenceFusion(nn.Module):
@@ -52,9 +52,7 @@ class SequenceFusion(nn.Module):
             check_tensor(f"sequences[{name!r}]", sequences[name], (3,), d)
             check_mask(f"masks[{name!r}]", None if masks is None else masks[name], sequences[name].shape[:2])
         check_dtype(sequences, self)
-        sizes = {name: len(x) for name, x in sequences.items()}
-        if len(set(sizes.values())) > 1:
-            raise ValueError(f"sequences must have one row for each item in all modalities; got {sizes} rows")
+        check_rows("sequences", sequences)
         longest = max(x.shape[1] for x in sequences.values())
         steps, kept = [], []
         for name, layer in self.inputs.items():
