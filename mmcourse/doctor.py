@@ -11,6 +11,7 @@ from pathlib import Path
 from mmcourse.session import device, short_path
 
 ROOT = Path(__file__).resolve().parent.parent
+NEEDED_GB = 2.0
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,14 @@ def gpu():
     return Finding("GPU", True, "none found; every lesson runs on the CPU")
 
 
-def disk(needed_gb=2.0):
+def disk():
     """There is room for the data, and the cache can be written."""
     from mmcourse import data
 
     cache = Path(data.cache_folder())
     folder = next(p for p in (cache, *cache.parents) if p.exists())
     free, place = shutil.disk_usage(folder).free / 1e9, short_path(folder)
-    if free < needed_gb:
+    if free < NEEDED_GB:
         return Finding("disk", False, f"{free:.1f} GB free at {place}", "make room, or set MMCOURSE_CACHE elsewhere")
     if not os.access(folder, os.W_OK):
         return Finding("disk", True, f"{place} is read-only; fine when everything is fetched")
