@@ -59,7 +59,7 @@ def modules(lesson):
         path = _module_path(name)
         if path is None or path in found:
             continue
-        found[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        found[path] = _digest(path)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         if name != "mmcourse":  # its lazy table names everything
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -81,13 +81,18 @@ def data_sets(lesson):
 def stamp(lesson):
     """Return what a solved notebook depends on, as hashes."""
     from mmcourse import data
+    from mmcourse.data.entry import facts_file
 
-    entries = {name: data.REGISTRY[name].key() for name in data_sets(lesson)}
+    entries = {name: [data.REGISTRY[name].key(), _digest(facts_file(name))] for name in data_sets(lesson)}
     return {
-        "source": hashlib.sha256(lesson.path.read_bytes()).hexdigest(),
+        "source": _digest(lesson.path),
         "modules": modules(lesson),
         "data": entries,
     }
+
+
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _cells(notebook):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from mmcourse.data.canonical import need_whole, own_folder
-from mmcourse.data.entry import Entry
 from mmcourse.data.errors import DataError
 
 FILES = ("image/{}_data.npy", "audio/{}_data.npy", "{}_labels.npy")
@@ -120,31 +119,3 @@ def _mapped(path):
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
         raise DataError(f"{path} does not hold one array of numbers; download it again.")
     return array
-
-
-AV_MNIST = Entry(
-    name="av_mnist",
-    title="AV-MNIST: handwritten digits with spectrograms of spoken ones",
-    task="tell the ten digits apart from a picture and a sound, both made worse",
-    modalities=("image", "audio"),
-    size="70,000 pairs: 55,000 to train, 5,000 to validate, 10,000 to test",
-    licence="not stated for the whole; it is made of MNIST, the Free Spoken Digit Dataset (CC BY-SA 4.0) and noise of "
-    "ESC-50 (CC BY-NC 3.0)",
-    source="your own copy of AV-MNIST as MultiBench reads it: `image/`, `audio/` (each with `train_data.npy` and "
-    "`test_data.npy`), `train_labels.npy` and `test_labels.npy`",
-    stands_in_for="",
-    real=True,
-    pairing="paired by label",
-    caveats=(
-        "Given the digit, picture and sound are independent: what `audio_visual_digits` cannot show, this set cannot "
-        "either.",
-        "About 1,500 recordings serve 60,000 training pictures, so validation shares its recordings with training; the "
-        "test recordings are of one other speaker. Validation accuracy is optimistic.",
-        "Pictures lack three quarters of their principal components and are centred, so values may be negative; the "
-        "components were fitted to training and test pictures apart.",
-        "Shapes, names and the division by 255 are those of MultiBench's reader; number type and range of the published "
-        "files were not seen. Sound may leave [0, 1] by far: look at its range, and take a logarithm.",
-    ),
-    load=load_av_mnist,
-    find=av_mnist_folder,
-)

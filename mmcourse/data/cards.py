@@ -6,7 +6,7 @@ from pathlib import Path
 from mmcourse.data.errors import DataError
 from mmcourse.data.registry import REGISTRY
 
-NOTE = "<!-- Written by: python -m mmcourse.data --cards. Edit mmcourse/data/registry.py instead. -->"
+NOTE = "<!-- Written by: python -m mmcourse.data --cards. Edit mmcourse/data/sets instead. -->"
 
 
 def card(entry):

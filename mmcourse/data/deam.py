@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from mmcourse.data.canonical import _need_columns, _need_good, opened, own_folder
-from mmcourse.data.entry import Entry
 from mmcourse.data.errors import DataError
 
 RATINGS = tuple(
@@ -147,28 +146,3 @@ def _numbers(path, texts, low, high):
     message = f"{texts.name} is {{!r}}, not a number from {low} to {high}"
     _need_good(path, texts, values.between(low, high), message)
     return values
-
-
-DEAM = Entry(
-    name="deam",
-    title="DEAM: songs rated for valence and arousal (MediaEval)",
-    task="tell how pleasant and how excited a song sounds, on two scales from 1 to 9",
-    modalities=("audio", "text"),
-    size="1,802 songs: 1,744 excerpts of 45 seconds and 58 whole songs; about 1.3 GB",
-    licence="each song has a Creative Commons licence of its own; for the ratings see the publisher's manual",
-    source="your own copy of DEAM_audio and DEAM_Annotations: `MEMD_audio/<song_id>.mp3` and the two files of static "
-    "ratings in `annotations/annotations averaged per song/song_level/`; `lyrics.csv` (song_id, lyrics) if you have it",
-    stands_in_for="",
-    real=True,
-    caveats=(
-        "DEAM has no lyrics: many songs are instrumental, and nobody published the words of the others. What `lyrics.csv` "
-        "holds is yours, and where it holds nothing the text is empty.",
-        "The mean of about ten listeners who disagree: `deam_table` has the deviations too.",
-        "The 58 whole songs were rated as wholes; only their first `seconds` are read.",
-        "Artists are not looked at: songs of one artist may stand on both sides of a split.",
-        "The official development and test parts of the yearly contests are not followed.",
-    ),
-    load=load_deam,
-    table=deam_table,
-    find=deam_folder,
-)

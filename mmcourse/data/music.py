@@ -8,9 +8,6 @@ from numbers import Integral
 
 import numpy as np
 
-from mmcourse.data.entry import Entry
-from mmcourse.data.fetch import WheelFiles
-
 RATE, SECONDS = 16_000, 8
 MODES = ("minor", "major")
 PARTS, FRACTIONS = ("train", "valid", "test"), (0.6, 0.15, 0.25)
@@ -245,44 +242,4 @@ def load_music(folder, *, seed=0, lines=2, sound=True):
     return DataSplits(*parts, classes=MODES)
 
 
-MUSIC = Entry(
-    name="music",
-    title="Music in major and minor, with words",
-    task="tell major from minor, a proxy of mood, from sound and words",
-    modalities=("audio", "timbre", "harmony", "text"),
-    size="1,004 excerpts of 8 seconds: 660 of 330 Bach chorales, 344 of as many Irish tunes; downloads 33 MB",
-    licence="most works are out of copyright; encodings with the permission of their makers, some not for commercial use, "
-    "as music21 states it; terms of the snippets not stated",
-    source="`music21/corpus/bach/*.mxl` and `music21/corpus/oneills1850/*.abc` in the pip package music21 10.5.1, and the "
-    "set `movie_reviews`",
-    stands_in_for="songs rated for emotion, such as DEAM (`deam` reads the public files)",
-    real=True,
-    pairing="paired at random by label: review snippets stand in for lyrics, and a small synthesiser plays the scores",
-    caveats=(
-        "Major and minor are a proxy of mood, and a weak one: much cheerful music is in minor. Nobody rated how these "
-        "pieces feel.",
-        "Given the label, sound and words are independent: no composer chose these words. Errors of the two are then "
-        "independent too, the best case for late fusion; in real songs they share a singer, a style and a public.",
-        "The true lyrics of the chorales are in the table. They are hymns in German, and say little about the mode.",
-        "Tempo, transposition and instrument are drawn at random, whatever the mode: a performer would choose them to fit. "
-        "So timbre knows nearly nothing of the label here, unlike in recordings.",
-        "The key is the one that the score states; pieces in which key analysis finds another mode are left out, and "
-        "from each source as many pieces in minor as in major are kept. Real collections are neither so clear nor balanced.",
-        "Pieces with the same title, first three words of the lyrics, or first eight intervals of the melody form a group "
-        "and never straddle a split; other relatives may.",
-        "Another seed gives other parts of the same pieces: intervals over seeds do not say what other music would give.",
-    ),
-    wheels=(
-        WheelFiles(
-            "music21",
-            "10.5.1",
-            ("music21/corpus/bach/*.mxl", "music21/corpus/oneills1850/*.abc"),
-            "5616203885207edf92d317ddad9a3d7725086608b163394f0c7e6c5ff2f89bef",
-            20_118_992,
-        ),
-    ),
-    build=build_music,
-    helpers=(*RECIPE, play, timbre, harmony, _pieces, _unzipped, _tunes, _piece, _balanced, _excerpt),
-    load=load_music,
-    table=music_table,
-)
+MUSIC_RECIPE = (*RECIPE, play, timbre, harmony, _pieces, _unzipped, _tunes, _piece, _balanced, _excerpt)

@@ -11,6 +11,7 @@ import pytest
 from mmcourse import data
 from mmcourse.data import REGISTRY, DataError
 from mmcourse.data.cards import card, card_folder, cards
+from mmcourse.data.entry import Entry
 from mmcourse.data.splits import DataSplits, Split
 
 
@@ -34,7 +35,7 @@ def toy(monkeypatch):
         return DataSplits(split, split, split)
 
     facts = dict.fromkeys(("title", "task", "size", "licence", "source", "stands_in_for"), "made up")
-    entry = data.registry.Entry("toy", **facts, modalities=("text",), real=False, caveats=("none",), load=load)
+    entry = Entry("toy", **facts, modalities=("text",), real=False, caveats=("none",), load=load)
     monkeypatch.setitem(REGISTRY, "toy", entry)
     return entry
 
@@ -62,7 +63,10 @@ def test_every_entry_is_complete(entry):
         ("sst2", "optimistic"),
         ("sp500", "Survivors only"),
         ("coco_captions", "only its own counts"),
-        ("movielens", "real, synthetic in part: the posters, drawn from a film's genres plus noise, never from its ratings"),
+        (
+            "movielens",
+            "real, synthetic in part: the posters, drawn from a film's genres plus noise, never from its ratings",
+        ),
         ("movielens", "no redistribution"),
         ("movielens_posters", "missing for a reason"),
         ("wordllama", "terms of their own"),
