@@ -170,14 +170,11 @@ def _search(frames, beam, follows):
                 label[i] = np.logaddexp(label[i], longer[parent, p[-1]])
                 longer[parent, p[-1]] = -np.inf
         scores = np.concatenate([np.logaddexp(blank, label), longer.ravel()])
-        kept = np.argpartition(-scores, beam)[:beam] if beam < len(scores) else np.arange(len(scores))
+        kept = np.argsort(-scores)[:beam]
         kept = kept[scores[kept] > -np.inf]
-        rows, labels = np.divmod(kept - len(prefixes), len(frame))
-        old = kept < len(prefixes)
-        stays = np.where(old, kept, 0)
+        old, stays = kept < len(prefixes), kept % len(prefixes)
         blank = np.where(old, blank[stays], -np.inf)
         label = np.where(old, label[stays], scores[kept])
-        prefixes = [
-            prefixes[k] if k < len(last) else (*prefixes[r], c) for k, r, c in zip(kept, rows, labels, strict=True)
-        ]
+        grown = [divmod(k - len(prefixes), len(frame)) for k in kept.tolist()]  # row below 0: as it was
+        prefixes = [(*prefixes[row], c) if row >= 0 else prefixes[k] for k, (row, c) in zip(kept, grown, strict=True)]
     return prefixes, np.logaddexp(blank, label)

@@ -20,7 +20,8 @@ class GaussianHMM(BaseEstimator):
     ----------
     n_states : int
     topology : "ergodic" or "left-to-right"
-        Every state can follow every other one; or a sequence starts in state 0 and stays or moves on by one.
+        Every state can follow every other one, and training starts from k-means with a fixed seed; or a sequence starts
+        in state 0 and stays or moves on by one, and training starts from equal shares of each sequence.
     domain : "scaled" or "log"
         How forward and backward keep clear of underflow: by scaling each frame, compiled, or with logarithms, some 100
         times slower, also when a state's share of a frame falls below 1e-300. They agree to 1e-9 where both apply.
@@ -30,8 +31,6 @@ class GaussianHMM(BaseEstimator):
         Stop when a round gains less log-likelihood a frame.
     variance_floor : float
         No variance falls below this share of the variance of all frames (of 1 where a feature is constant).
-    random_state : int or None
-        For the k-means that starts an ergodic model; a left-to-right model starts from equal shares of each sequence.
 
     Attributes
     ----------
@@ -46,44 +45,34 @@ class GaussianHMM(BaseEstimator):
     the IEEE 1989: eq. 19 to 27 (forward-backward), 32 to 35 (Viterbi), 40 and 52 to 54 (Baum-Welch), 91 to 94 (scaling).
     """
 
-    def __init__(
-        self,
-        n_states,
-        *,
-        topology="ergodic",
-        domain="scaled",
-        max_iter=30,
-        tol=1e-4,
-        variance_floor=1e-3,
-        random_state=0,
-    ):
+    def __init__(self, n_states, *, topology="ergodic", domain="scaled", max_iter=30, tol=1e-4, variance_floor=1e-3):
         self.n_states, self.topology, self.domain = n_states, topology, domain
-        self.max_iter, self.tol, self.variance_floor, self.random_state = max_iter, tol, variance_floor, random_state
+        self.max_iter, self.tol, self.variance_floor = max_iter, tol, variance_floor
 
     def fit(self, sequences, y=None):
         """Baum-Welch over all sequences. ValueError also for bad parameters or more states than frames."""
         self._check_parameters()
         sequences = _check_sequences(sequences)
-        frames, longest = np.concatenate(sequences), max(map(len, sequences))
-        k, chain = self.n_states, self.topology == "left-to-right"
-        if k > (longest if chain else len(frames)):
-            raise ValueError(f"n_states must be at most the number of frames; got {k} and {len(frames)} frames")
+        frames, k, chain = np.concatenate(sequences), self.n_states, self.topology == "left-to-right"
+        most = max(map(len, sequences)) if chain else len(frames)
+        if k > most:
+            raise ValueError(f"n_states must be at most {most}, the frames there are; got {k}")
         if chain:
             labels = np.concatenate([np.arange(len(x)) * k // max(len(x), k) for x in sequences])
         else:
-            labels = KMeans(k, n_init=1, random_state=self.random_state).fit_predict(frames)
+            labels = KMeans(k, n_init=1, random_state=0).fit_predict(frames)
         self.start_ = np.eye(k)[0] if chain else np.full(k, 1 / k)
         self.transition_ = _normalise(np.eye(k) + np.eye(k, k=1) if chain else np.ones((k, k)), 0.0)
         self.means_, self.variances_ = np.tile(frames.mean(0), (k, 1)), np.tile(frames.var(0), (k, 1))
         self._fit_emissions(frames, np.eye(k)[labels])
         self.log_likelihoods_ = []
         for _ in range(self.max_iter):
-            totals, posteriors, taken = zip(*map(self._forward_backward, sequences), strict=True)
+            found, posteriors, taken = zip(*map(self._forward_backward, sequences), strict=True)
             self.start_ = _normalise(sum(p[0] for p in posteriors), self.start_)
             self.transition_ = _normalise(sum(taken), self.transition_)
             self._fit_emissions(frames, np.concatenate(posteriors))
-            self.log_likelihoods_.append(sum(totals))
-            if len(totals := self.log_likelihoods_) > 1 and totals[-1] - totals[-2] < self.tol * len(frames):
+            self.log_likelihoods_.append(sum(found))
+            if np.diff(self.log_likelihoods_[-2:], prepend=-np.inf)[-1] < self.tol * len(frames):
                 break
         return self
 
@@ -102,20 +91,24 @@ class GaussianHMM(BaseEstimator):
         return [self._forward_backward(x)[1] for x in self._check(sequences)]
 
     def _forward(self, x):
-        start, transition, emission = self.start_, self.transition_, self._emission(x)
+        """Log-likelihood, alpha, and what the backward pass needs of the emission."""
         if self.domain == "log":
-            return _forward_log(emission, _log(start), _log(transition))
-        return kernels.forward_scaled(emission, start, transition)
+            return _forward_log(self._emission(x), _log(self.start_), _log(self.transition_))
+        return kernels.forward(self._emission(x), self.start_, self.transition_)
 
     def _forward_backward(self, x):
         """Log-likelihood, posteriors (T, K) and expected number of times each transition was taken (K, K)."""
-        found = self._forward(x)
+        total, alpha, emission = self._forward(x)
         if self.domain == "log":
-            return found[0], *_backward_log(*found, _log(self.transition_))
-        return found[0], *kernels.backward_scaled(*found, self.transition_)
+            return total, *_backward_log(total, alpha, emission, _log(self.transition_))
+        beta = kernels.backward(emission, self.transition_)
+        return total, alpha * beta, self.transition_ * (alpha[:-1].T @ (emission * beta)[1:])
 
     def _emission(self, x):
-        return kernels.gaussian_log_density(x, self.means_.T.copy(), 1 / self.variances_.T)
+        """Log density of each frame under each state, (T, K)."""
+        x, means, precisions = x - self.means_.mean(0), self.means_ - self.means_.mean(0), 1 / self.variances_
+        constant = np.log(precisions / (2 * np.pi)).sum(1) - (means**2 * precisions).sum(1)
+        return constant / 2 + x @ (means * precisions).T - x**2 @ precisions.T / 2
 
     def _fit_emissions(self, frames, weights):
         """Weighted means and floored variances; a state without frames keeps what it has."""
@@ -128,13 +121,11 @@ class GaussianHMM(BaseEstimator):
         self.variances_ = np.maximum(self.variances_, floor)
 
     def _check_parameters(self):
-        whole = isinstance(self.n_states, (int, np.integer)) and not isinstance(self.n_states, bool)
-        if not whole or self.n_states < 1:
+        if not isinstance(self.n_states, (int, np.integer)) or self.n_states < 1:
             raise ValueError(f"n_states must be a whole number of at least 1; got {self.n_states!r}")
-        if self.topology not in ("ergodic", "left-to-right"):
-            raise ValueError(f"topology must be 'ergodic' or 'left-to-right'; got {self.topology!r}")
-        if self.domain not in ("scaled", "log"):
-            raise ValueError(f"domain must be 'scaled' or 'log'; got {self.domain!r}")
+        for name, allowed in (("topology", ("ergodic", "left-to-right")), ("domain", ("scaled", "log"))):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
         if not self.variance_floor > 0:
             raise ValueError(f"variance_floor must be above 0; got {self.variance_floor!r}")
 
@@ -149,11 +140,10 @@ class GaussianHMM(BaseEstimator):
 
 
 def _check_sequences(sequences, width=None):
-    if not isinstance(sequences, (list, tuple)) or not len(sequences):
+    if not isinstance(sequences, (list, tuple)) or not sequences:
         raise ValueError(f"sequences must be a list of arrays (T_i, d), not empty; got {type(sequences).__name__}")
     sequences = [check_frames(f"sequences[{i}]", x) for i, x in enumerate(sequences)]
-    widths = {x.shape[1] for x in sequences}
-    if widths != {width or sequences[0].shape[1]}:
+    if (widths := {x.shape[1] for x in sequences}) != {width or sequences[0].shape[1]}:
         raise ValueError(f"sequences must have frames of one width, {width or 'any'}; got {sorted(widths)}")
     return sequences
 
@@ -178,7 +168,7 @@ def _forward_log(emission, start, transition):
 
 
 def _backward_log(total, alpha, emission, transition):
-    """What `kernels.backward_scaled` returns, from logarithms."""
+    """Posteriors (T, K) and expected transitions (K, K), from logarithms."""
     beta, taken = np.zeros_like(alpha), np.zeros_like(transition)
     for t in range(len(alpha) - 2, -1, -1):
         step = transition + emission[t + 1] + beta[t + 1]

@@ -41,6 +41,8 @@ def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
     check_tensor("cost", cost, range(2, 9))
     for name, weights, axis in (("a", a, -2), ("b", b, -1)):
         check_tensor(name, weights, (cost.ndim - 1,), cost.shape[axis])
+        if weights.shape[:-1] != cost.shape[:-2]:
+            raise ValueError(f"{name} must have one row for each cost matrix; got shape {tuple(weights.shape)}")
         if not ((weights >= 0).all() and ((weights.double().sum(-1) - 1).abs() < 1e-4).all()):
             raise ValueError(f"{name} must hold weights of at least 0 that sum to 1; got sums {weights.sum(-1)}")
     if not 0 < epsilon < float("inf"):

@@ -42,7 +42,7 @@ def dtw(x, y, *, metric="euclidean", window=None):
     x, y : arrays or tensors (T, d), (S, d)
         Computed in float64.
     metric : "euclidean", "sqeuclidean", "cityblock" or "cosine"
-        Cosine: 1 - the cosine of the angle; a frame of zeros is at distance 1 from every frame.
+        Cosine: 1 - the cosine of the angle; a frame of zeros, which has none, is at distance 1/2 from all others.
     window : int, optional
         How far, in frames of the longer sequence, the path may stray from the straight line between its ends:
         ``|i (S - 1) - j (T - 1)| <= window (min(T, S) - 1)``, so that unequal lengths do not push the end outside.
@@ -73,17 +73,18 @@ def dtw(x, y, *, metric="euclidean", window=None):
     _check_options(metric, window)
     low, high = _band(len(x), len(y), window)
     if metric == "cosine":
-        x, y = (z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), np.finfo(float).tiny) for z in (x, y))
+        x, y = (z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-300) / 2**0.5 for z in (x, y))
+        metric = "sqeuclidean"
     x_rows, y_rows = np.ascontiguousarray(x.T), np.ascontiguousarray(y[::-1].T)
-    cost, moves = kernels.dtw_sweep(x_rows, y_rows, kernels.METRICS.index(metric), low, high)
+    cost, path = kernels.dtw_sweep(x_rows, y_rows, kernels.METRICS.index(metric), low, high)
     if window is not None and cost == np.inf:
         raise ValueError(f"window is too narrow to connect the ends of {len(x)} and {len(y)} frames; got {window}")
-    return Alignment(float(cost), kernels.dtw_path(moves, low, len(x)))
+    return Alignment(float(cost), path)
 
 
 def _check_options(metric, window):
-    if metric not in kernels.METRICS:
-        raise ValueError(f"metric must be one of {', '.join(kernels.METRICS)}; got {metric!r}")
+    if metric not in (allowed := (*kernels.METRICS, "cosine")):
+        raise ValueError(f"metric must be one of {', '.join(allowed)}; got {metric!r}")
     if window is not None and (isinstance(window, bool) or not isinstance(window, (int, np.integer)) or window < 0):
         raise ValueError(f"window must be None or a whole number of frames, at least 0; got {window!r}")
 
@@ -123,10 +124,9 @@ def dtw_costs(x, y, *, metric="euclidean", window=None, x_lengths=None, y_length
     x, y, rows, columns = _batch(x, y, x_lengths, y_lengths)
     _check_options(metric, window)
     if metric == "cosine":
-        distances = 1 - functional.normalize(x, dim=-1) @ functional.normalize(y, dim=-1).mT
-    else:
-        distances = _distances(x, y, 1.0 if metric == "cityblock" else 2.0)
-        distances = distances.square() if metric == "sqeuclidean" else distances
+        x, y = (functional.normalize(z, dim=-1) / 2**0.5 for z in (x, y))
+    distances = _distances(x, y, 1.0 if metric == "cityblock" else 2.0)
+    distances = distances if metric in ("euclidean", "cityblock") else distances.square()
     if window is not None:
         i, j = (torch.arange(n, device=x.device) for n in distances.shape[1:])
         r, c = (rows - 1)[:, None, None], (columns - 1)[:, None, None]
@@ -169,13 +169,10 @@ def _sweep(distances, rows, columns, minimum, far):
 
 def _soft_compiled(distances, rows, columns, gamma, with_gradient):
     """Soft costs (B,) and their derivative by each distance (B, T, S), compiled, in float64."""
-    values, gradient = (
-        distances.new_empty(len(distances)),
-        torch.zeros_like(distances[: len(distances) * with_gradient]),
-    )
-    arrays = [z.numpy() for z in (distances, rows, columns)]
-    kernels.soft_dtw_batch(*arrays, gamma, values.numpy(), gradient.numpy())
-    return values, gradient
+    gradient = torch.zeros_like(distances)
+    tables = zip(distances.numpy(), gradient.numpy(), rows.tolist(), columns.tolist(), strict=True)
+    values = [kernels.soft_dtw_sweep(d[:r, :c], gamma, g[: r * with_gradient, :c]) for d, g, r, c in tables]
+    return distances.new_tensor(values), gradient
 
 
 def _soft_torch(distances, rows, columns, gamma, with_gradient):
