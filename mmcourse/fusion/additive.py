@@ -1,4 +1,4 @@
-"""Fusion by adding, choosing and weighing: no block here multiplies one modality by another (lesson 08)."""
+"""Fusion by adding, choosing and weighing; concat, weighted and deep sets are strictly sums (lesson 08)."""
 
 import torch
 from torch import nn
