@@ -1,4 +1,4 @@
-"""The film ratings over a MovieLens in miniature, and facts about the real one where it is in the cache."""
+"""The film ratings over a MovieLens in miniature."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from mmcourse.data.films import (
     movielens_table,
     rating_parts,
 )
-from tests.data.test_real import learners_cache, need  # noqa: F401
 
 ITEMS = """item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq
 10\tToy Story\t1995\tAnimation Children's Comedy
@@ -174,21 +173,3 @@ def test_posters_tell_genres_imperfectly():
     again = draw_poster(["Drama"], np.random.default_rng([10, 7]))
     assert (again == draw_poster(["Drama"], np.random.default_rng([10, 7]))).all()
     assert {shape for *_, shape in GENRES.values()} == set(SHAPES)
-
-
-def test_the_real_set():
-    need("movielens")
-    ratings, films, users = (data.table("movielens", of=of) for of in ("ratings", "films", "users"))
-    assert (len(ratings), len(films), len(users)) == (100_000, 1682, 943)
-    # From the publisher's own summary: star counts, and the film most often rated.
-    assert ratings["rating"].value_counts().sort_index().tolist() == [6110, 11370, 27145, 34174, 21201]
-    assert films["title"][ratings["film"].value_counts().idxmax()] == "Star Wars"
-    assert ratings["film"].value_counts().max() == 583
-    assert ratings["user"].value_counts().min() == 20
-    assert (users["gender"] == "M").sum() == 670
-    assert (films["year"].isna().sum(), (films["title"] == "").sum()) == (1, 1)
-    assert (films["genres"].map(len) == 0).sum() == 2
-    splits = data.load("movielens", cold=0.1, modalities=("film", "profile"))
-    sizes = np.array([len(split) for split in (splits.train, splits.valid, splits.test)])
-    np.testing.assert_allclose(sizes / 1000, (64, 18, 18), atol=1)
-    assert splits.train.arrays()[0]["profile"].shape[1] == 23

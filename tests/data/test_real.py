@@ -164,3 +164,21 @@ def test_audio_visual_digits():
     sounds = [{sound.tobytes() for sound in split.arrays()[0]["audio"]} for split in parts(splits)]
     assert list(map(len, sounds)) == [1258, 180, 359]
     assert_apart(sounds)
+
+
+def test_movielens():
+    need("movielens")
+    ratings, films, users = (data.table("movielens", of=of) for of in ("ratings", "films", "users"))
+    assert (len(ratings), len(films), len(users)) == (100_000, 1682, 943)
+    # From the publisher's own summary: star counts, and the film most often rated.
+    assert ratings["rating"].value_counts().sort_index().tolist() == [6110, 11370, 27145, 34174, 21201]
+    assert films["title"][ratings["film"].value_counts().idxmax()] == "Star Wars"
+    assert ratings["film"].value_counts().max() == 583
+    assert ratings["user"].value_counts().min() == 20
+    assert (users["gender"] == "M").sum() == 670
+    assert (films["year"].isna().sum(), (films["title"] == "").sum()) == (1, 1)
+    assert (films["genres"].map(len) == 0).sum() == 2
+    splits = data.load("movielens", cold=0.1, modalities=("film", "profile"))
+    sizes = np.array([len(split) for split in (splits.train, splits.valid, splits.test)])
+    np.testing.assert_allclose(sizes / 1000, (64, 18, 18), atol=1)
+    assert splits.train.arrays()[0]["profile"].shape[1] == 23
