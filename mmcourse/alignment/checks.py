@@ -32,12 +32,11 @@ def check_lengths(name, lengths, like, longest, least=1):
     return lengths.long()
 
 
-def check_pair(a, b, ndim):
+def check_pair(names, a, b, ndim):
     """Float tensors of `ndim` axes with as many items and one width, in one dtype of at least single precision."""
-    check_tensor("x" if ndim == 3 else "a", a, (ndim,))
-    check_tensor("y" if ndim == 3 else "b", b, (ndim,), a.shape[-1])
+    check_tensor(names[0], a, (ndim,))
+    check_tensor(names[1], b, (ndim,), a.shape[-1])
     if len(a) != len(b):
-        names = "x and y" if ndim == 3 else "a and b"
-        raise ValueError(f"{names} must have one row for each item; got {len(a)} and {len(b)} rows")
+        raise ValueError(f"{' and '.join(names)} must have one row for each item; got {len(a)} and {len(b)} rows")
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     return a.to(dtype), b.to(dtype)

@@ -84,7 +84,7 @@ def siglip_loss(a, b, logit_scale, logit_bias, *, chunk=None):
 
 
 def _prepare(a, b, logit_scale):
-    a, b = (functional.normalize(x, dim=1) for x in check_pair(a, b, 2))
+    a, b = (functional.normalize(x, dim=1) for x in check_pair("ab", a, b, 2))
     return a, b, torch.as_tensor(logit_scale, dtype=a.dtype, device=a.device).exp()
 
 

@@ -82,8 +82,8 @@ class GaussianHMM(BaseEstimator):
 
     def decode(self, sequences):
         """Viterbi: a list of state arrays (T_i,), and the log probability of each with its frames, array (N,)."""
-        start, transition = _log(self.start_), _log(self.transition_)
-        found = [kernels.viterbi(self._emission(x), start, transition) for x in self._check(sequences)]
+        sequences, start, transition = self._check(sequences), _log(self.start_), _log(self.transition_)
+        found = [kernels.viterbi(self._emission(x), start, transition) for x in sequences]
         return [path for path, _ in found], np.array([value for _, value in found])
 
     def posteriors(self, sequences):

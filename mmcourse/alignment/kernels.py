@@ -70,7 +70,7 @@ def dtw_sweep(x, y, metric, low, high):
 @compiled
 def soft_dtw_sweep(distances, gamma, gradient):
     """Soft cost of one pair with distances (T, S); fills gradient (T, S), unless it is empty, with its derivative."""
-    rows, columns = distances.shape
+    (rows, columns), sharpness = distances.shape, 1.0 / gamma
     sums, weights = np.full((3, rows + 1), inf), np.zeros((3, rows + columns + 1, rows + 1))
     sums[1, 0] = 0.0
     for k in range(rows + columns - 1):
@@ -78,10 +78,11 @@ def soft_dtw_sweep(distances, gamma, gradient):
         new[:] = inf
         for i in range(max(0, k - columns + 1), min(k + 1, rows)):
             least = min(older[i], min(old[i], old[i + 1]))
-            both, up = exp((least - older[i]) / gamma), exp((least - old[i]) / gamma)
-            left = exp((least - old[i + 1]) / gamma)
+            # minus 1: exp(0), at every cell, takes a branch of its own that no processor predicts
+            both, up = exp((least - older[i]) * sharpness - 1.0), exp((least - old[i]) * sharpness - 1.0)
+            left = exp((least - old[i + 1]) * sharpness - 1.0)
             total = both + up + left
-            new[i + 1] = distances[i, k - i] + least - gamma * log(total)
+            new[i + 1] = distances[i, k - i] + least - gamma * (log(total) + 1.0)
             weights[0, k, i], weights[1, k, i], weights[2, k, i] = both / total, up / total, left / total
     cost, sums = new[rows], np.zeros((3, rows + 1))
     sums[(rows + columns) % 3, rows] = weights[0, rows + columns, rows] = 1.0  # the corner after the last cell

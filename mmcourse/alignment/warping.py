@@ -140,7 +140,7 @@ def dtw_costs(x, y, *, metric="euclidean", window=None, x_lengths=None, y_length
 
 def _batch(x, y, x_lengths, y_lengths):
     """Check a batch of pairs; put zeros beyond the lengths and return the lengths with it."""
-    x, y = check_pair(x, y, 3)
+    x, y = check_pair("xy", x, y, 3)
     rows = check_lengths("x_lengths", x_lengths, x, x.shape[1])
     columns = check_lengths("y_lengths", y_lengths, y, y.shape[1])
     x, y = (keep(torch.arange(z.shape[1], device=z.device) < n[:, None], z) for z, n in ((x, rows), (y, columns)))

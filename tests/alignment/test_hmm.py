@@ -159,8 +159,9 @@ def test_a_state_that_is_never_left_keeps_its_row():
 def test_scikit_learn_style():
     model = GaussianHMM(3, topology="left-to-right", variance_floor=0.1)
     assert clone(model).get_params() == model.get_params()
-    with pytest.raises(NotFittedError):
-        model.score([np.zeros((3, 1))])
+    for method in (model.score, model.decode, model.posteriors):
+        with pytest.raises(NotFittedError):
+            method([np.zeros((3, 1))])
 
 
 def test_bad_input(rng):
