@@ -49,6 +49,9 @@ device = mm.device()
 
 
 # %%
+DIMS = {"a": 6, "b": 6}  # how many numbers each sense has
+
+
 def game(question, n, seed):
     """Two senses {"a": (n, 6), "b": (n, 6)} and the answers (n,), 0 or 1."""
     generator = torch.Generator().manual_seed(seed)
@@ -93,7 +96,6 @@ class Answer(nn.Module):
 RUNS = mm.per_profile(smoke=5, quick=5, full=10)
 STEPS = mm.per_profile(smoke=5, quick=100, full=300)
 TEST = mm.per_profile(smoke=200, quick=2000, full=5000)
-DIMS = {"a": 6, "b": 6}
 
 
 def together(draws):
@@ -380,7 +382,7 @@ print("corners add up to zero:", ", ".join(additive))
 
 # %% [markdown]
 # Only three of the seven are **additive**: their corners add up to zero exactly, and they guess. Deep sets are among them,
-# because with two senses the ReLU is over before the sum. The others bend or multiply *after* the senses meet, and can do
+# because their ReLU is over before the sum. The others bend or multiply *after* the senses meet, and can do
 # it. So "simple" and "additive" are different things, and the four corners tell them apart before any training. A plain
 # network is no additive fusion either: its ReLU comes after the sum.
 
@@ -655,7 +657,7 @@ heads = {
     "plain network": lambda: Plain(WIDE),
     "deep plain network": lambda: Plain(WIDE, (128, 128), activation=nn.GELU),
 }
-wide = {name: race(make, data, rates=(0.001, 0.004), longer=1.5)[0] for name, make in heads.items()}
+wide = {name: race(make, data, rates=(0.001, 0.004), longer=1.2)[0] for name, make in heads.items()}
 size = {name: sum(p.numel() for p in make().parameters()) for name, make in heads.items()}
 
 # %% [markdown]
@@ -674,8 +676,8 @@ plotting.bars(
 
 # %% [markdown]
 # Low-rank fusion does what tensor fusion does with a small part of its parameters. Pairs are blind here: **the order of the
-# product must match the order of the interaction.** The leanest of all, the plain product, keeps up. One hidden layer is not
-# enough to make a product of three; two are, with this many items.
+# product must match the order of the interaction.** The leanest of all, the plain product, keeps up. One hidden layer did not
+# find a product of three signs here; two did, with this many items.
 
 # %%
 counts = [sum(p.numel() for p in heads[name]().fuse.parameters()) for name in ("tensor", "low-rank")]
@@ -812,7 +814,7 @@ torch.manual_seed(0)
 blocks = {name: block(SQUARE, 64).to(device) for name, block in OPERATORS.items()}
 features = {name: torch.randn(64, 64, device=device) for name in SQUARE}
 turns = {name: [] for name in blocks}
-for _ in range(mm.per_profile(smoke=3, quick=41, full=201)):
+for _ in range(mm.per_profile(smoke=3, quick=31, full=201)):
     for name, block in blocks.items():
         start = time.perf_counter()
         block(features).sum().item()
@@ -1061,7 +1063,7 @@ def crossing(reach):
     return lambda: fusion.CrossModalTransformer({"first": 4, "second": 4}, 4, **options)
 
 
-LONG = {"longer": 2, "batch": 32}
+LONG = {"longer": 1.6, "batch": 32}
 RATE = {"recurrent": 0.03}  # 0.01 for the others
 readers = {"concat a step": ConcatSteps, "recurrent": Recurrent, "cross-modal attention": crossing(6)}
 canons = {lag: draws(lambda n, seed, lag=lag: canon(n, seed, lag), 1000) for lag in (0, 3)}
@@ -1165,7 +1167,7 @@ rivals["bottleneck"] = fusion.BottleneckTransformer(tones, 4, width=12, num_laye
 for beats in (12, 96):
     voices = {name: torch.randn(64, beats, 4, device=device) for name in tones}
     turns = {name: [] for name in rivals}
-    for _ in range(mm.per_profile(smoke=3, quick=15, full=101)):
+    for _ in range(mm.per_profile(smoke=3, quick=9, full=101)):
         for name, network in rivals.items():
             start = time.perf_counter()
             network(voices).square().sum().backward()
@@ -1194,7 +1196,7 @@ BOXES = {
     "few": (8.3, 3.2, "Are labelled\nitems scarce?"),
     "plain": (8.3, 1.0, "concat and hidden layers\ncatch up: race them\n(4, 5, 8)"),
     "order": (11.5, 3.2, "More than two\nsenses at once?"),
-    "pair": (11.5, 1.0, "FiLM is the cheapest;\nlow-rank, or tensor\nif narrow (4, 7, 8)"),
+    "pair": (11.5, 1.0, "FiLM is cheap; low-rank,\nor tensor if narrow\n(4, 7, 8)"),
     "low": (14.8, 3.2, "product or low-rank,\nnot pairs (5)"),
 }
 
@@ -1223,7 +1225,7 @@ _ = axes.axis("off")
 # *Figure: a decision chart. Are the streams in step? No: with a fixed lag shift, or a recurrent network, or attention with distances (section 9).
 # Yes: is the answer more than a sum of evidence? No: concat or another additive block (sections 4 and 8). Yes: are
 # labelled items scarce? No: concat and hidden layers catch up, so race them (sections 4, 5 and 8). Yes: more than two senses at once?
-# No: FiLM as the cheapest, low-rank, or tensor if the senses are narrow (sections 4, 7 and 8). Yes: product or low-rank, not pairs (section 5).*
+# No: FiLM, which is cheap, low-rank, or tensor if the senses are narrow (sections 4, 7 and 8). Yes: product or low-rank, not pairs (section 5).*
 
 # %% [markdown]
 # The numbers are the sections in which it was measured. Two leaves are missing on purpose. Gates and attention weigh senses against each
