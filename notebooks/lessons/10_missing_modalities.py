@@ -827,18 +827,20 @@ for name, block in BLOCKS.items():
         variants[name, p] = models[ready][0] if block is None else train(Recommender(block=block, p=p), 0)
 
 # %% tags=["further"]
-print(f"{'season 0, RMSE in stars':20} {'all there':>15} {'no history':>12} {'new films':>11}")
+CASES = {"all there": ((), "out", False)}
+CASES |= {f"no history, {fill}": (("history",), fill, False) for fill in ("out", "mean")}
+CASES |= {f"new, {fill}": ((), fill, True) for fill in ("out", "mean")}
+print(f"{'season 0, RMSE in stars':28}" + "".join(f"{case:>18}" for case in CASES))
 for (name, p), model in variants.items():
-    row = [
-        rmse(predict(model, 0, "test", hidden), 0, new=fresh)
-        for hidden, fresh in (((), False), (("history",), False), ((), True))
-    ]
-    print(f"{name:19} p = {p:<4}" + "".join(f"{value:12.3f}" for value in row))
+    cells = [rmse(predict(model, 0, "test", hidden, fill), 0, new=fresh) for hidden, fill, fresh in CASES.values()]
+    print(f"{name:19} p = {p:<5}" + "".join(f"{value:18.3f}" for value in cells))
 
 # %% [markdown]
-# Without modality dropout every block is in trouble when the history goes; with it none is. Between blocks the differences
-# are smaller, and one season does not rank them. A product of experts must also *meet* absent experts in training, or the remaining
-# experts' certainty is tuned to company that is no longer there.
+# (`out` is what a block does of its own accord; for concat that is a zero.) Without modality dropout every block is in trouble
+# when the history is left out, and the mean rescues each of them. With it none is in trouble, and the mean has little to add
+# or does harm; only the product of experts prefers it on new films. Between blocks the differences are smaller, and one
+# season does not rank them. Knowing what one does not know has to be learned, too: experts must *meet* absent colleagues in
+# training, or their certainty is tuned to company that is no longer there.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 One modality drowns the others
