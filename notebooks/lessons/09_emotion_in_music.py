@@ -648,7 +648,7 @@ check.ex9_4(out_of_fold)
 
 # %% [markdown]
 # Which rows may the final model learn from? Not from predictions on rows the models were trained on: those are too good. The
-# out-of-fold predictions of the training pieces are fair, and there are four times as many of them as validation pieces.
+# out-of-fold predictions of the training pieces are fair, and there are about four times as many of them as validation pieces.
 
 
 # %%
@@ -709,9 +709,10 @@ def joint(rule, members):
 
 
 team = {
+    "key": single["key"],
     "harmony": single["harmony"],
-    "+ key": joint(fusion.product_decisions, [1, 3]),
-    "+ words": joint(fusion.product_decisions, [1, 2]),
+    "harmony + key": joint(fusion.product_decisions, [1, 3]),
+    "harmony + words": joint(fusion.product_decisions, [1, 2]),
     "vote of the three": joint(fusion.vote_decisions, [1, 3, 2]),
     "product of the three": joint(fusion.product_decisions, [1, 3, 2]),
 }
@@ -720,16 +721,16 @@ team["stack of the three"] = np.array(hkw)
 plotting.bars(team, ylabel="test accuracy in %", baseline=("majority class", majority))
 
 # %% [markdown] tags=["alt"]
-# *Figure: test accuracy of harmony alone, with key, with words, and of vote, product and stack of harmony, key and words. Key adds
+# *Figure: test accuracy of key and of harmony alone, of harmony with key, with words, and of vote, product and stack of harmony, key and words. Key adds
 # nothing to harmony, words add much. The vote of the three is far below harmony with words; product and stack of the three are level with it.*
 
 # %%
-gain = {partner: team[f"+ {partner}"] - single["harmony"] for partner in ("key", "words")}
+gain = {partner: team[f"harmony + {partner}"] - single["harmony"] for partner in ("key", "words")}
 mm.claim("09.7", "words help harmony more than key does", gain["words"] - gain["key"], margin=3, unit="points")
 mm.claim(
     "09.8",
     "harmony with words beats the vote of all three",
-    team["+ words"] - team["vote of the three"],
+    team["harmony + words"] - team["vote of the three"],
     margin=2,
     unit="points",
 )
