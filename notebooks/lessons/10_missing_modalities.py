@@ -40,7 +40,7 @@ divided = [mm.load(NAME, cold=0.1, seed=seed, modalities=("user", "film")) for s
 films, ratings = (mm.data.table(NAME, of=of) for of in ("films", "ratings"))
 STARS = (float(ratings["rating"].min()), float(ratings["rating"].max()))
 pictures = films["poster"] if NAME == "movielens" else films["poster"].map(lambda path: Poster(path).decode())
-shown = films.index[films["title"].isin(["Toy Story", "Alien", "Casablanca", "Psycho", "Fargo", "Top Gun", "Alladin"])]
+shown = films.index[films["title"].isin(["Toy Story", "Alien", "Casablanca", "Psycho", "Fargo", "Top Gun", "Aladdin"])]
 labels = [f"{films['title'][k]}\n{' '.join(films['genres'][k][:2])}" for k in shown]
 plotting.images([pictures[k].transpose(1, 2, 0) for k in shown], labels)
 
