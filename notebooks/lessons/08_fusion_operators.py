@@ -548,7 +548,7 @@ _ = figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper cente
 # **Where nothing interacts**, all six tie once there are enough items. With few, the heavy operators pay for a freedom they
 # do not need. **Where the answer is a product**, the multiplicative operators are far ahead of everything else, though the
 # plain networks are larger and *can* represent the answer: their ReLUs must be bent into a product, item by item. (Mind the
-# scales: the third panel is ten times as wide.)
+# scales: the third panel covers far more points.)
 
 # %%
 few, many = SIZES
@@ -577,7 +577,7 @@ print(f"with many items FiLM leads the better plain network by {interval(gap.min
 # Does one more rank help a little each time, or all at once?
 
 # %% [markdown]
-# Move the rank. The picture is what the block has learned: the weight of each product $a_i b_j$. The last row and column
+# Move the rank. The picture is what the block has learned in the best run: the weight of each product $a_i b_j$. The last row and column
 # belong to the appended 1s. What is the right picture, and at which rank does it appear?
 
 
@@ -605,7 +605,7 @@ for rank in (1, 2, 3, 4, 5, 6, 8):
 # %% tags=["further"]
 def show_rank(rank):
     hits, matrix = by_rank[rank]
-    best, title = matrix[hits.argmax()], f"rank {rank}: {hits.mean():.0f} % right"
+    best, title = matrix[hits.argmax()], f"rank {rank}: {hits.mean():.0f} % right (mean of the runs)"
     rows, columns = ([*(f"{name}{i}" for i in range(1, 7)), "1"] for name in "ab")
     return plotting.heatmap(best / abs(best).max(), rows=rows, columns=columns, label="weight", title=title)
 
@@ -817,7 +817,6 @@ turns = {name: [] for name in blocks}
 for _ in range(mm.per_profile(smoke=3, quick=31, full=201)):
     for name, block in blocks.items():
         start = time.perf_counter()
-        block(features).sum().item()
         block(features).square().sum().backward()
         turns[name].append(time.perf_counter() - start)
 unit = np.median(turns["concat"])
