@@ -16,7 +16,7 @@ PLAIN = {name: sum(bounds) / 2 for name, bounds in music.STYLE.items()} | {"hiss
 
 def tune(number, title, key, bars):
     """A tune in ABC: its bars and a long scale that the key analysis recognises, over and over."""
-    body = " | ".join([bars, *([" ".join(MINOR if "m" in key else MAJOR)] * 12)])
+    body = " | ".join([bars, *([" ".join(MINOR if "m" in key else MAJOR)] * 4)])
     return f"X:{number}\nT: {title}\nM: 4/4\nL: 1/4\nK: {key}\n{body} |\n\n"
 
 
@@ -27,9 +27,14 @@ def reviews():
     return grouped_splits({"text": texts}, label, np.arange(1200))
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
+@pytest.fixture(autouse=True)
+def no_download(monkeypatch):
     monkeypatch.setattr(music, "snippets", reviews)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("music")
     rng = np.random.default_rng(0)
     bars = [" ".join(rng.permutation(list("ABcdefga"))) for _ in range(41)]
     tunes = [
@@ -39,7 +44,9 @@ def folder(tmp_path, monkeypatch):
     tunes += [tune(40, "SONG 1", "Am", bars[40]), tune(41, "copy", "Am", bars[3])]  # relatives of songs 1 and 3
     tunes += ["X:50\nT: short\nL: 1/4\nK: A\nA B c\n\n", tune(51, "church", "Ador", bars[0]), "X:52\nT: broken\nK: A\n"]
     files = {"corpus/tunes.abc": "".join(tunes).encode()}
-    music.build_music([files], tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(music, "snippets", reviews)
+        music.build_music([files], tmp_path)
     return tmp_path
 
 
