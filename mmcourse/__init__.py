@@ -18,6 +18,7 @@ _HOMES = {
     "progress": "check.progress",
 }
 _SUBMODULES = (
+    "alignment",
     "check",
     "data",
     "doctor",
