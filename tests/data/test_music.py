@@ -105,6 +105,14 @@ def test_seeds(folder):
     assert set(first.train.arrays()[0]) == {"timbre", "harmony", "text"}
 
 
+def test_relatives_stay_together(folder):
+    table = music.music_table(folder)
+    assert len(set(table["group"])) < len(table)
+    for seed in range(20):
+        groups = [set(split.groups) for split in parts(music.load_music(folder, seed=seed, sound=False))]
+        assert sum(map(len, groups)) == len(set.union(*groups)) == len(set(table["group"]))
+
+
 @pytest.mark.parametrize("lines", [0, 5, 1.5, "two"])
 def test_bad_lines(folder, lines):
     with pytest.raises(ValueError, match="lines must be a whole number from 1 to 4"):
