@@ -1,4 +1,4 @@
-"""Checks of lesson 09: vote, calibration error, temperature, out-of-fold predictions, a missing decision."""
+"""Checks of lesson 09: vote, calibration error, temperature, out-of-fold predictions."""
 
 import math
 
@@ -199,41 +199,3 @@ def ex9_4(out_of_fold):
     except NotFittedError:
         return
     require(False, "you fitted the model you were given; fit a clone of it")
-
-
-@exercise("9.5")
-def ex9_5(average_present):
-    """A mean over those who are there."""
-    p = _opinions(3, 5, 4, seed=97)
-    present = torch.tensor([[1, 1, 0, 1, 0], [1, 0, 1, 0, 0], [1, 0, 0, 1, 0]], dtype=torch.bool)
-    given = p.clone()
-    answer = average_present(given, present.clone())
-    require(given.equal(p), "you changed the probabilities in place; work on a copy")
-    require(np.shape(answer) == (5, 4), f"3 models, 5 items and 4 classes give (5, 4), not {np.shape(answer)}")
-    here = present[..., None]
-    total, count = torch.where(here, p, 0).sum(0), here.sum(0)
-    truth = torch.where(count > 0, total / count.clamp(min=1), 0.25)
-    nobody = "an item that nobody judged gets 1/K for each class"
-    require(
-        close(answer[:4], truth[:4]) or not close(answer[:4], (total / 3)[:4]),
-        "divide by the models present, not by all",
-    )
-    _refuse(answer[:4], {"you averaged over all models, absent ones too": p.mean(0)[:4]})
-    filled = torch.where(here, p, 0.25).mean(0)[:4]
-    _refuse(answer[:4], {"an absent model must not count; you let it say 1/K": filled})
-    _refuse(answer[:4], {"`present` is True where a model judged; you left those out": _others(p, present)[:4]})
-    _refuse(answer[:4], {"you summed; divide by the number of models present": total[:4]})
-    require(close(answer[:4], truth[:4]), "not the mean over the models present")
-    require(bool(torch.as_tensor(answer[4]).isfinite().all()), f"{nobody}; yours is not finite")
-    require(not close(answer[4], torch.zeros(4)), f"{nobody}; yours is 0")
-    require(close(answer[4], truth[4]), nobody)
-    empty = torch.where(here, p, torch.nan)
-    answer = average_present(empty, present)
-    hole = "an absent row may hold NaN, and it leaks into your mean; NaN times 0 is NaN, choose with torch.where"
-    require(bool(torch.as_tensor(answer).isfinite().all()) and close(answer, truth), hole)
-
-
-def _others(p, present):
-    away = ~present[..., None]
-    count = away.sum(0)
-    return torch.where(count > 0, torch.where(away, p, 0).sum(0) / count.clamp(min=1), 0.25)

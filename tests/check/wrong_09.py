@@ -215,50 +215,6 @@ def fits_the_model_itself(model, X, y, groups, folds):
     return _right(model, X, y, groups, folds)
 
 
-def absent_counted(p, present):
-    return torch.where(present[..., None], p, 0).mean(0)
-
-
-def mask_ignored(p, present):
-    return p.mean(0)
-
-
-def absent_says_one_over_k(p, present):
-    return torch.where(present[..., None], p, 1 / p.shape[-1]).mean(0)
-
-
-def only_the_absent(p, present):
-    return right_average(p, ~present)
-
-
-def right_average(p, present):
-    here, count = present[..., None], present.sum(0)[:, None]
-    total = torch.where(here, p, 0).sum(0)
-    return torch.where(count > 0, total / count.clamp(min=1), 1 / p.shape[-1])
-
-
-def summed(p, present):
-    return torch.where(present[..., None], p, 0).sum(0)
-
-
-def nobody_gives_nan(p, present):
-    return torch.where(present[..., None], p, 0).sum(0) / present.sum(0)[:, None]
-
-
-def nobody_gives_zero(p, present):
-    return torch.where(present[..., None], p, 0).sum(0) / present.sum(0)[:, None].clamp(min=1)
-
-
-def multiplied_by_the_mask(p, present):
-    count = present.sum(0)[:, None]
-    return torch.where(count > 0, (p * present[..., None]).sum(0) / count.clamp(min=1), 1 / p.shape[-1])
-
-
-def changed_in_place(p, present):
-    p[~present] = 0
-    return p.sum(0) / present.sum(0)[:, None]
-
-
 WRONG = {
     "9.1": [
         (argmax_takes_the_first, "argmax gives it all"),
@@ -304,16 +260,5 @@ WRONG = {
         (major_only, "both classes"),
         (without_groups, "hand `groups`"),
         (fits_the_model_itself, "fit a clone"),
-    ],
-    "9.5": [
-        (absent_counted, "divide by the models present"),
-        (mask_ignored, "absent ones too"),
-        (absent_says_one_over_k, "you let it say 1/K"),
-        (only_the_absent, "you left those out"),
-        (summed, "you summed"),
-        (nobody_gives_nan, "not finite"),
-        (nobody_gives_zero, "yours is 0"),
-        (multiplied_by_the_mask, "choose with torch.where"),
-        (changed_in_place, "in place"),
     ],
 }

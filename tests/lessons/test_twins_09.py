@@ -26,14 +26,6 @@ def test_vote(lesson, models):
     torch.testing.assert_close(lesson["vote_decisions"](said), fusion.vote_decisions(said))
 
 
-def test_average_of_those_present(lesson):
-    said, present = opinions(3, 30, 4), torch.rand(3, 30) < 0.5
-    said[~present] = torch.nan
-    torch.testing.assert_close(
-        lesson["average_present"](said, present), fusion.average_decisions(said, present), check_dtype=False
-    )
-
-
 def test_calibration_error_is_the_weighted_area_of_the_reliability_diagram(lesson):
     said, target = opinions(500, 3), torch.randint(3, (500,))
     said[:9] = torch.tensor([1.0, 0.0, 0.0])
