@@ -57,91 +57,6 @@ def swapped_in_place(block, one, two):
     return start - block(one) - block(two)
 
 
-class _Gated(nn.Module):
-    def __init__(self, dims, out_dim):
-        super().__init__()
-        self.names = sorted(dims)
-        self.project = nn.ModuleDict({name: nn.Linear(dims[name], out_dim) for name in self.names})
-        self.gates = nn.Linear(sum(dims.values()), len(dims) * out_dim)
-
-    def parts(self, features):
-        gates = self.gates(torch.cat([features[name] for name in self.names], -1)).chunk(len(self.names), -1)
-        return torch.stack(gates), torch.stack([self.project[name](features[name]) for name in self.names])
-
-    def forward(self, features):
-        return self.join(*self.parts(features))
-
-
-class NoSigmoid(_Gated):
-    def join(self, gates, h):
-        return (gates * h.tanh()).sum(0)
-
-
-class SoftmaxGates(_Gated):
-    def join(self, gates, h):
-        return (gates.softmax(0) * h.tanh()).sum(0)
-
-
-class NoTanh(_Gated):
-    def join(self, gates, h):
-        return (gates.sigmoid() * h).sum(0)
-
-
-class SigmoidTwice(_Gated):
-    def join(self, gates, h):
-        return (gates.sigmoid() * h.sigmoid()).sum(0)
-
-
-class Exchanged(_Gated):
-    def join(self, gates, h):
-        return (gates.tanh() * h.sigmoid()).sum(0)
-
-
-class MeanOverSenses(_Gated):
-    def join(self, gates, h):
-        return (gates.sigmoid() * h.tanh()).mean(0)
-
-
-class SideBySide(_Gated):
-    def join(self, gates, h):
-        return torch.cat([*(gates.sigmoid() * h.tanh())], -1)
-
-
-class GatesReversed(_Gated):
-    def join(self, gates, h):
-        return (gates.sigmoid().flip(0) * h.tanh()).sum(0)
-
-
-class CutWrongly(_Gated):
-    def parts(self, features):
-        gates = self.gates(torch.cat([features[name] for name in self.names], -1))
-        h = torch.stack([self.project[name](features[name]) for name in self.names])
-        return gates.unflatten(-1, (-1, len(self.names))).movedim(-1, 0), h
-
-    def join(self, gates, h):
-        return (gates.sigmoid() * h.tanh()).sum(0)
-
-
-class OrderOfTheDict(_Gated):
-    def forward(self, features):
-        gates = self.gates(torch.cat([*features.values()], -1)).sigmoid().chunk(len(features), -1)
-        return sum(g * self.project[name](x).tanh() for g, (name, x) in zip(gates, features.items(), strict=True))
-
-
-class LayersInADict(nn.Module):
-    def __init__(self, dims, out_dim):
-        super().__init__()
-        self.project = {name: nn.Linear(dims[name], out_dim) for name in sorted(dims)}
-        self.gates = nn.Linear(sum(dims.values()), len(dims) * out_dim)
-
-
-class OneGateASense(nn.Module):
-    def __init__(self, dims, out_dim):
-        super().__init__()
-        self.project = nn.ModuleDict({name: nn.Linear(dims[name], out_dim) for name in sorted(dims)})
-        self.gates = nn.Linear(sum(dims.values()), len(dims))
-
-
 class _LowRank(nn.Module):
     def __init__(self, dims, out_dim, *, rank=4):
         super().__init__()
@@ -273,6 +188,22 @@ def skips_missing_gradients(block, features, expected):
     _alone(block, features)
 
 
+def uses_missing_gradients(block, features, expected):
+    _count(block, expected)
+    block(features).square().mean().backward()
+    for p in block.parameters():
+        assert p.grad.abs().sum() > 0
+    _alone(block, features)
+
+
+def silent(block, features, expected):
+    _count(block, expected)
+    block(features).square().mean().backward()
+    for p in block.parameters():
+        assert p.grad is not None
+        assert (p.grad != 0).all()
+
+
 def only_missing_gradients(block, features, expected):
     _count(block, expected)
     block(features).square().mean().backward()
@@ -373,20 +304,6 @@ WRONG = {
         (swapped_in_place, "make new dicts"),
     ],
     "8.2": [
-        (NoSigmoid, "the gates need a sigmoid"),
-        (SoftmaxGates, "not a softmax"),
-        (NoTanh, "need a tanh"),
-        (SigmoidTwice, "a sigmoid for the projected features"),
-        (Exchanged, "exchanged"),
-        (MeanOverSenses, "you averaged over the senses"),
-        (SideBySide, "should have shape (6, 5)"),
-        (GatesReversed, "another sense's gate"),
-        (CutWrongly, "the gates are cut wrongly"),
-        (OrderOfTheDict, "sort names"),
-        (LayersInADict, "use nn.ModuleDict"),
-        (OneGateASense, "gates.weight should have shape"),
-    ],
-    "8.3": [
         (RankFirst, "summed over the rank before multiplying"),
         (WeightedRankFirst, "weighted and summed the rank of each sense"),
         (SensesAdded, "you added the senses"),
@@ -399,20 +316,22 @@ WRONG = {
         (RankKept, "should have shape (6, 5)"),
         (Detached, "no gradient reaches"),
     ],
-    "8.4": [
+    "8.3": [
         (nothing_tested, "it passes every block"),
         (no_count, "stand in a plain list"),
         (counts_the_state_dict, "a factor in a buffer"),
-        (counts_tensors, "with nn.ParameterList (no message)"),
+        (counts_tensors, "count the numbers in them"),
+        (uses_missing_gradients, ".grad None: test for that"),
+        (silent, "carries no message"),
         (at_least, "more parameters than the formula"),
         (only_counts, "no gradient, or a zero one"),
         (skips_missing_gradients, "a detached factor"),
         (only_missing_gradients, "zero everywhere"),
-        (every_number_must_move, "with nn.ParameterList (a zero)"),
+        (every_number_must_move, "with nn.ParameterList: a zero"),
         (items_not_tested, "subtracts the mean over the batch"),
         (returns_a_verdict, "raise AssertionError for a bad block"),
     ],
-    "8.5": [
+    "8.4": [
         (empty_rows_are_nan, "0/0"),
         (nan_repaired_afterwards, "its gradient is NaN"),
         (very_negative, "must give zeros"),
