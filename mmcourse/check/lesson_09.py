@@ -133,10 +133,11 @@ def ex9_3(fit_temperature):
 
 
 def _best(p, target):
-    grid = np.geomspace(1 / 50, 50, 4001)
-    logs = p.clamp(min=1e-12).log()
-    rows = torch.arange(len(target))
-    return grid[np.argmin([-(logs / t).log_softmax(-1)[rows, target].mean().item() for t in grid])]
+    from scipy.optimize import minimize_scalar
+
+    logs, rows = p.clamp(min=1e-12).log(), torch.arange(len(target))
+    loss = lambda power: -(logs * math.exp(-power)).log_softmax(-1)[rows, target].mean().item()  # noqa: E731
+    return math.exp(minimize_scalar(loss, bounds=(-math.log(50), math.log(50)), method="bounded").x)
 
 
 class _Thirds:
