@@ -856,8 +856,8 @@ same = {
 }
 
 # %% [markdown]
-# The plain network now is: encoders, concat, a hidden layer of 128, scores. The second question gets twice as many steps, since
-# it is learned more slowly. (There the picture alone can only guess, so it does not race; about 13 s.)
+# The plain network now is: encoders, concat, a hidden layer of 128, scores. The second question gets twice the steps, since
+# it is learned more slowly. (There the picture alone can only guess, so it does not race; about 12 s.)
 
 # %% tags=["further"]
 SENSES = {"image": 64, "audio": 65}
@@ -1154,8 +1154,7 @@ print(f"so shift by {shift}; concat a step then has a test accuracy of {by_shift
 # network is as good. Nor can one bias for all items follow a lag of each item's own: that is *alignment*, lessons 11 and 12.
 #
 # And the price? One forward and backward pass of 64 canons, relative to concat a step. (`BottleneckTransformer`, Nagrani and
-# others 2021, is the package's other block for sequences, not raced here: each voice attends to itself and to a few shared tokens,
-# through which all news must pass.)
+# others 2021, not raced here: each voice attends to itself and to a few shared tokens, through which all news must pass.)
 
 # %% tags=["further"]
 tones = {"first": 4, "second": 4}
