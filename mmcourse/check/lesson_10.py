@@ -93,11 +93,11 @@ def ex10_2(impute):
 def ex10_3(drop_modalities):
     """Hide modalities at random, never the last one."""
     generator = torch.Generator().manual_seed(104)
-    present = torch.rand(3, 6000, generator=generator) < 0.7
+    present = torch.rand(3, 30000, generator=generator) < 0.7
     given = present.clone()
     answer = drop_modalities(given, 0.4)
     require(torch.equal(given, present), "you changed `present` in place; work on a copy")
-    _tensor(answer, (3, 6000), torch.bool)
+    _tensor(answer, (3, 30000), torch.bool)
     require(not bool((answer & ~present).any()), "something absent became present; combine with `present`")
     some = present.any(0)
     require(not torch.equal(answer, present), "nothing was hidden at p = 0.4")
@@ -112,7 +112,11 @@ def ex10_3(drop_modalities):
     expected, found = 0.6 + 0.4**3 / 3, kept.mean(1)
     swapped = (0.4 + 0.6**3 / 3, 0.4 + (1 - 0.4**3) / 3)  # the one brought back: only if needed, or the luckiest always
     for other in swapped:
-        require(not bool((found - other).abs().max() < 0.04), "you hide with probability 1 - p; hide with probability p")
+        require(
+            not bool((found - other).abs().max() < 0.04), "you hide with probability 1 - p; hide with probability p"
+        )
+    whole = "when all would be hidden you give the whole item back; bring back one modality, picked at random"
+    require(not bool((found - 0.6 - 0.4**3).abs().max() < 0.015), whole)
     require(found.max() - found.min() < 0.05, "one modality is spared more often than others; the one kept must vary")
     require(
         (found - expected).abs().max() < 0.04,
@@ -164,48 +168,54 @@ def ex10_4(product_of_experts):
         require(close(said, summed / (1 + total), tol=1e-5), nan)
 
 
+def _factors(rho, alpha=0.8):
+    return {name: 1 - math.tanh(alpha * r) if r > 1 else 1.0 for name, r in rho.items()}
+
+
+def _wrong_factors(scores, rest):
+    rho = {name: scores[name] / rest[name] for name in scores}
+    every, right = {n: 1 - math.tanh(0.8 * r) for n, r in rho.items()}, _factors(rho)
+    best = {n: max(v for m, v in scores.items() if m != n) for n in scores}
+    lead = {n: 1 - math.tanh(0.8 * max(0.0, r - 1)) for n, r in rho.items()}
+    return {
+        "those behind are slowed down, too; with rho at most 1 the factor is 1": every,
+        "you divided by the mean of all scores; leave the own score out": _factors(
+            {n: v / 0.6 for n, v in scores.items()}
+        ),
+        "you divided by the sum of the others, not by their mean": _factors({n: r / 2 for n, r in rho.items()}),
+        "rho is upside down: a leader's score stands above the fraction line": _factors(
+            {n: 1 / r for n, r in rho.items()}
+        ),
+        "you left out alpha": _factors(rho, alpha=1.0),
+        "return 1 - tanh(...), so that a leader gets less": {n: 1 - v if v < 1 else v for n, v in right.items()},
+        "with rho at most 1 the factor is 1, not 0": {n: v if v < 1 else 0.0 for n, v in right.items()},
+        "the formula has tanh(alpha * rho), not tanh(alpha * (rho - 1))": lead,
+        "divide by the best of the others? The formula takes their mean": _factors(
+            {n: scores[n] / best[n] for n in scores}
+        ),
+    }
+
+
 @exercise("10.5")
 def ex10_5(balance):
     """Factors that slow down the leading modality."""
     scores = {"a": 0.9, "b": 0.5, "c": 0.4}
+    rest = {"a": 0.45, "b": 0.65, "c": 0.7}
     given = dict(scores)
     answer = balance(given, 0.8)
     require(given == scores, "you changed `scores`; make a new dict")
     require(isinstance(answer, dict) and set(answer) == set(scores), "return a dict with the same names")
     found = {name: float(value) for name, value in answer.items()}
-    rest = {"a": 0.45, "b": 0.65, "c": 0.7}
-
-    def factors(rho, alpha=0.8, clip=True):
-        return {n: 1 - math.tanh(alpha * (max(0.0, r - 1) if clip else r - 1)) for n, r in rho.items()}
 
     def same(other):
         return all(abs(found[name] - other[name]) < 1e-4 for name in scores)
 
-    rho = {name: scores[name] / rest[name] for name in scores}
-    means = {name: score / 0.6 for name, score in scores.items()}
-    mistakes = {
-        "those behind are sped up (factors above 1); take max(0, rho - 1)": factors(rho, clip=False),
-        "you divided by the mean of all scores; leave the own score out": factors(means),
-        "you divided by the sum of the others, not by their mean": factors(
-            {n: scores[n] / (2 * rest[n]) for n in scores}
-        ),
-        "rho is upside down: a leader's score stands above the fraction line": factors(
-            {n: 1 / r for n, r in rho.items()}
-        ),
-        "you left out alpha": factors(rho, alpha=1.0),
-        "return 1 - tanh(...), so that a leader gets less": {n: 1 - v for n, v in factors(rho).items()},
-        "count rho from 1, so that equals are left alone": {n: 1 - math.tanh(0.8 * r) for n, r in rho.items()},
-        "divide by the best of the others? The formula takes their mean": factors(
-            {n: scores[n] / max(v for m, v in scores.items() if m != n) for n in scores}
-        ),
-    }
-    for message, wrong in mistakes.items():
+    for message, wrong in _wrong_factors(scores, rest).items():
         require(not same(wrong), message)
-    require(
-        same(factors(rho)),
-        f"expected {factors(rho)['a']:.3f} for scores 0.9, 0.5, 0.4 and alpha 0.8, got {found['a']:.3f}",
-    )
+    expected = _factors({name: scores[name] / rest[name] for name in scores})
+    told = f"expected {expected['a']:.3f} for scores 0.9, 0.5, 0.4 and alpha 0.8, got {found['a']:.3f}"
+    require(same(expected), told)
     two = balance({"x": 0.6, "y": 0.4}, 1)
-    require(abs(float(two["x"]) - 0.5379) < 1e-3 and float(two["y"]) == 1, "scores 0.6 and 0.4, alpha 1: 0.538 and 1")
+    require(abs(float(two["x"]) - 0.0949) < 1e-3 and float(two["y"]) == 1, "scores 0.6 and 0.4, alpha 1: 0.095 and 1")
     equal = balance({"x": 0.3, "y": 0.3}, 2)
     require(all(abs(float(value) - 1) < 1e-6 for value in equal.values()), "equal scores must leave all factors at 1")

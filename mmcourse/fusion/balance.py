@@ -1,5 +1,7 @@
 """What keeps one modality from doing all the work: dropout of modalities and balanced gradients (lesson 10)."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -54,9 +56,12 @@ class ModalityDropout(nn.Module):
 
 
 def balance_factors(scores, alpha=1.0):
-    """Return a factor in (0, 1] for the gradient of each modality's encoder: the smaller, the further it leads.
+    """Return a factor in [0, 1] for the gradient of each modality's encoder: the smaller, the further it leads.
 
-    ``1 - tanh(alpha * max(0, rho - 1))`` where rho is a modality's score over the mean score of the others.
+    ``1 - tanh(alpha * rho)`` if ``rho > 1``, else 1, where rho is a modality's score over the other's. The source has
+    two modalities; for several, which is ours, rho is the score over the *mean* score of the others. The source also
+    adds noise to the gradients afterwards (its "GE"), which is not done here. Note the jump: as soon as one leads, by
+    however little, its factor is at most ``1 - tanh(alpha)``.
 
     Parameters
     ----------
@@ -76,16 +81,16 @@ def balance_factors(scores, alpha=1.0):
 
     References
     ----------
-    X. Peng et al., "Balanced multimodal learning via on-the-fly gradient modulation", CVPR 2022, eq. 9 and 10, with
-    their discrepancy ratio counted from 1, so that equals are left alone.
+    X. Peng et al., "Balanced multimodal learning via on-the-fly gradient modulation", CVPR 2022, eq. 9 and 10
+    (there the scores are sums, over a batch, of each modality's softmax probability of the right class).
     """
     values = {name: float(score) for name, score in scores.items()}
     if len(values) < 2 or not all(0 < v < float("inf") for v in values.values()):
         raise ValueError(f"scores must hold at least two positive numbers; got {values}")
     total, factors = sum(values.values()), {}
     for name, value in values.items():
-        lead = value * (len(values) - 1) / (total - value) - 1
-        factors[name] = 1 - torch.tensor(alpha * max(0.0, lead)).tanh().item()
+        rho = value * (len(values) - 1) / (total - value)
+        factors[name] = 1 - math.tanh(alpha * rho) if rho > 1 else 1.0
     return factors
 
 

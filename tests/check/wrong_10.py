@@ -122,6 +122,11 @@ def p_is_the_chance_to_stay(present, p):
     return present & ((luck < p) | (torch.arange(len(present))[:, None] == luck.argmax(0)))
 
 
+def whole_item_comes_back(present, p):
+    stays = present & (torch.rand(present.shape) >= p)
+    return torch.where(stays.any(0), stays, present)
+
+
 def absent_comes_back(present, p):
     luck = torch.rand(present.shape)
     return (luck >= p) | (torch.arange(len(present))[:, None] == luck.argmax(0))
@@ -194,16 +199,17 @@ def over_the_items(means, log_precisions, present):
     return precision * means / (1 + precision.sum(0))
 
 
-def factors(scores, alpha, others, lead=lambda rho: max(0.0, rho - 1)):
-    return {name: 1 - math.tanh(alpha * lead(score / others(name))) for name, score in scores.items()}
+def factors(scores, alpha, others, factor=lambda x, rho: 1 - math.tanh(x) if rho > 1 else 1.0):
+    rho = {name: score / others(name) for name, score in scores.items()}
+    return {name: factor(alpha * value, value) for name, value in rho.items()}
 
 
 def rest(scores):
     return lambda name: (sum(scores.values()) - scores[name]) / (len(scores) - 1)
 
 
-def speeds_up(scores, alpha):
-    return factors(scores, alpha, rest(scores), lambda rho: rho - 1)
+def slows_everybody(scores, alpha):
+    return factors(scores, alpha, rest(scores), lambda x, rho: 1 - math.tanh(x))
 
 
 def mean_of_all(scores, alpha):
@@ -215,7 +221,8 @@ def sum_of_others(scores, alpha):
 
 
 def upside_down(scores, alpha):
-    return factors(scores, alpha, rest(scores), lambda rho: max(0.0, 1 / rho - 1))
+    right = rest(scores)
+    return factors(scores, alpha, lambda name: scores[name] ** 2 / right(name))
 
 
 def alpha_forgotten(scores, alpha):
@@ -223,11 +230,15 @@ def alpha_forgotten(scores, alpha):
 
 
 def tanh_alone(scores, alpha):
-    return {name: 1 - value for name, value in factors(scores, alpha, rest(scores)).items()}
+    return factors(scores, alpha, rest(scores), lambda x, rho: math.tanh(x) if rho > 1 else 1.0)
 
 
-def counted_from_zero(scores, alpha):
-    return factors(scores, alpha, rest(scores), lambda rho: rho)
+def zero_behind(scores, alpha):
+    return factors(scores, alpha, rest(scores), lambda x, rho: 1 - math.tanh(x) if rho > 1 else 0.0)
+
+
+def counted_from_one(scores, alpha):
+    return factors(scores, alpha, rest(scores), lambda x, rho: 1 - math.tanh(max(0.0, x - alpha)))
 
 
 def best_of_others(scores, alpha):
@@ -271,6 +282,7 @@ WRONG = {
         (absent_comes_back, "something absent became present"),
         (evaluation_only, "nothing was hidden"),
         (numbers_not_bool, "torch.bool"),
+        (whole_item_comes_back, "give the whole item back"),
         (exactly_one_is_hidden, "of the entries should stay"),
     ],
     "10.4": [
@@ -287,13 +299,14 @@ WRONG = {
         (over_the_items, "sum over the experts"),
     ],
     "10.5": [
-        (speeds_up, "sped up"),
+        (slows_everybody, "those behind are slowed down"),
         (mean_of_all, "leave the own score out"),
         (sum_of_others, "not by their mean"),
         (upside_down, "upside down"),
         (alpha_forgotten, "left out alpha"),
         (tanh_alone, "return 1 - tanh"),
-        (counted_from_zero, "count rho from 1"),
+        (zero_behind, "is 1, not 0"),
+        (counted_from_one, "not tanh(alpha * (rho - 1))"),
         (best_of_others, "takes their mean"),
         (a_list, "return a dict"),
     ],

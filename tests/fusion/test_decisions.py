@@ -143,7 +143,7 @@ def test_modality_dropout_rests_in_evaluation():
 def test_balance_slows_the_leader_only():
     factors = balance_factors({"a": 0.8, "b": 0.4, "c": 0.4})
     assert factors["b"] == factors["c"] == 1
-    assert factors["a"] == pytest.approx(1 - np.tanh(1.0))
+    assert factors["a"] == pytest.approx(1 - np.tanh(2.0))
     assert balance_factors({"a": 0.5, "b": 0.5}) == {"a": 1, "b": 1}
     assert balance_factors({"a": 0.9, "b": 0.1}, alpha=0)["a"] == 1
     for scores in ({"a": 1.0}, {"a": 0.0, "b": 1.0}, {"a": float("nan"), "b": 1.0}):
