@@ -275,7 +275,7 @@ WRONG = {
     ],
     "10.3": [
         (all_may_go, "some items lost everything"),
-        (first_is_kept, "must not always be the same"),
+        (first_is_kept, "the one kept must vary"),
         (whole_items, "go together"),
         (same_for_all_items, "same modality in every item"),
         (p_is_the_chance_to_stay, "hide with probability p"),
