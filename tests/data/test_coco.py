@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from toys import parts
 
 from mmcourse import data
 from mmcourse.data import DataError
@@ -65,10 +66,6 @@ def write(folder, contents=None):
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "coco")
-
-
-def parts(splits):
-    return splits.train, splits.valid, splits.test
 
 
 def test_each_picture_with_its_first_caption(folder):

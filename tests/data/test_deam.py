@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from toys import change, parts
 
 from mmcourse import data
 from mmcourse.data import DataError
@@ -36,10 +37,6 @@ def write(folder):
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "deam")
-
-
-def parts(splits):
-    return splits.train, splits.valid, splits.test
 
 
 def test_songs_with_their_ratings_and_lyrics(folder):
@@ -81,13 +78,6 @@ def test_lyrics_are_optional_and_more_columns_do_not_matter(folder):
     assert set(table["lyrics"]) == {""}
     assert table["song_id"].tolist() == [str(song) for songs in SONGS for song in songs]
     assert table["arousal_std"].eq(0.63).all()
-
-
-def change(folder, name, old, new):
-    path = folder / name
-    content = path.read_text(encoding="utf-8")
-    assert old in content
-    path.write_text(content.replace(old, new, 1), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from toys import change
 
 from mmcourse import data
 from mmcourse.data import DataError
@@ -100,13 +101,6 @@ def test_new_films_are_in_one_part_only(folder):
     splits = load_movielens_posters(folder=folder, cold=0.33, modalities=("film",))
     films = [set(split.arrays()[0]["film"]) for split in (splits.train, splits.valid, splits.test)]
     assert len((films[1] | films[2]) - films[0]) >= 1
-
-
-def change(folder, name, old, new):
-    path = folder / name
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 @pytest.mark.parametrize(

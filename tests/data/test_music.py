@@ -5,6 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from toys import parts
 
 from mmcourse import data
 from mmcourse.data import music
@@ -48,10 +49,6 @@ def folder(tmp_path_factory):
         patch.setattr(music, "snippets", reviews)
         music.build_music([files], tmp_path)
     return tmp_path
-
-
-def parts(splits):
-    return splits.train, splits.valid, splits.test
 
 
 def test_what_is_kept_of_a_folder_of_scores(folder):

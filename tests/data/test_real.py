@@ -9,6 +9,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
+from toys import parts
 
 from mmcourse import data
 
@@ -26,10 +27,6 @@ def learners_cache(index, monkeypatch):
 def need(name):
     if not data.ready(name):
         pytest.skip(f"{name} is not in the cache; run: python3 course.py data {name}")
-
-
-def parts(splits):
-    return splits.train, splits.valid, splits.test
 
 
 def assert_apart(collections):

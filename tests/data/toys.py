@@ -1,4 +1,4 @@
-"""Wheels and registry entries in miniature."""
+"""Wheels and registry entries in miniature, and what tests of several readers do to them."""
 
 import hashlib
 import zipfile
@@ -37,3 +37,16 @@ def toy_entry(wheels=(), build=None, name="toy", key="0123"):
                 (folder / path.rpartition("/")[2]).write_bytes(content)
 
     return SimpleNamespace(name=name, folder_name=lambda: f"{name}-{key}", wheels=wheels, build=build or keep)
+
+
+def parts(splits):
+    """Return the three parts of a data set."""
+    return splits.train, splits.valid, splits.test
+
+
+def change(folder, name, old, new):
+    """Replace the first `old` in a text file of a miniature, which must hold it."""
+    path = folder / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
