@@ -4,6 +4,7 @@ A formant synthesiser: robotic, but small, quick, repeatable and at home in a hu
 """
 
 import ctypes
+import itertools
 import threading
 from contextlib import contextmanager
 
@@ -24,7 +25,20 @@ _SYNCHRONOUS, _UTF8, _RATE = (
 )  # names in the library's header: AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8, espeakRATE
 _OPTIONS = 1 | 2 | 0x8000  # phoneme events, in the phonetic alphabet; never end the process on an error
 _NOT_FOUND = 2
-_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_PHONEME = 7  # type of an event
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT of the library's header; an array of them ends with type 0."""
+
+    _fields_ = [
+        *((name, ctypes.c_int) for name in ("type", "number", "text_position", "length", "milliseconds", "sample")),
+        ("user_data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    ]
+
+
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
 _REINSTALL = "reinstall it: python -m pip install --force-reinstall espeakng-loader"
 _LOCK = threading.Lock()
 
@@ -54,25 +68,44 @@ def speak(text, voice="en", rate=None):
     RuntimeError
         The synthesiser is not installed properly.
     """
+    return speak_phonemes(text, voice, rate)[:2]
+
+
+def speak_phonemes(text, voice="en", rate=None):
+    """Say a text, and tell when each of its phonemes begins.
+
+    Parameters and errors: see :func:`speak`.
+
+    Returns
+    -------
+    samples : array, shape (N,), float32
+    sample_rate : int
+    phonemes : list of (str, int)
+        In the phonetic alphabet (at most 8 bytes each; a pause is an empty string), with the number of the sample at
+        which it begins, in order.
+    """
     if not text.strip() or "\0" in text:
         raise ValueError(f"there is nothing to say in the text {text!r}")
     rate = DEFAULT_RATE if rate is None else rate
     if not RATES[0] <= rate <= RATES[1]:
         raise ValueError(f"rate must lie between {RATES[0]} and {RATES[1]} words a minute, not {rate}")
     with _LOCK, _library() as (library, sample_rate):
-        samples = _synthesise(library, text, VOICES.get(voice, voice), int(rate))
+        samples, phonemes = _synthesise(library, text, VOICES.get(voice, voice), int(rate))
     if not samples.any():
         raise ValueError(f"the voice {voice!r} finds nothing to say in the text {text!r}")
-    return samples, sample_rate
+    return samples, sample_rate, phonemes
 
 
 def _synthesise(library, text, voice, rate):
-    chunks = []
+    chunks, phonemes = [], []
 
     @_CALLBACK
     def collect(samples, count, events):
         if samples and count > 0:
             chunks.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
+        for event in itertools.takewhile(lambda event: event.type, map(events.__getitem__, itertools.count())):
+            if event.type == _PHONEME:
+                phonemes.append((event.name.decode("utf-8", "ignore"), event.sample))
         return 0
 
     variant = voice.partition("+")[2]
@@ -85,7 +118,7 @@ def _synthesise(library, text, voice, rate):
     encoded = text.encode() + b"\0"
     _check(library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8, None, None), "speak")
     _check(library.espeak_Synchronize(), "finish speaking")
-    return np.concatenate([np.zeros(0, np.int16), *chunks]).astype(np.float32) / 32768
+    return np.concatenate([np.zeros(0, np.int16), *chunks]).astype(np.float32) / 32768, phonemes
 
 
 def _variants():

@@ -1,5 +1,6 @@
 """The synthesiser speaks, repeats itself exactly, and never speaks in a voice that was not asked for."""
 
+import itertools
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 
 from mmcourse.data import voice
 from mmcourse.data.images import LANGUAGES
-from mmcourse.data.voice import VOICES, speak
+from mmcourse.data.voice import VOICES, speak, speak_phonemes
 
 HELLO = {
     "en": "good morning",
@@ -90,6 +91,23 @@ def test_longer_texts_take_longer():
     long, _ = speak("seven, " * 20)
     assert len(long) > 10 * len(short)
     assert len(short) / rate > 0.2
+
+
+def test_phonemes_and_their_times():
+    samples, rate, phonemes = speak_phonemes("bin blue")
+    assert np.array_equal(samples, speak("bin blue")[0])
+    names, starts = zip(*phonemes, strict=True)
+    assert [name.strip("ˈˌː") for name in names if name] == ["b", "ɪ", "n", "b", "l", "u"]
+    assert names[-1] == ""
+    assert list(starts) == sorted(starts)
+    assert 0 <= starts[0] < starts[-1] <= len(samples)
+    loud = [np.sqrt(np.mean(samples[a:b] ** 2)) for a, b in itertools.pairwise(starts) if b > a]
+    assert loud[1] > loud[0]  # the vowel after the closed lips
+    assert loud[1] > 10 * max(loud[-1], 1e-9)
+    slow = speak_phonemes("bin blue", rate=100)[2]
+    assert [name for name, _ in slow] == list(names)
+    assert slow[-1][1] > 1.3 * starts[-1]
+    assert rate == 22050
 
 
 def test_a_library_that_cannot_be_opened(monkeypatch, tmp_path):
