@@ -131,7 +131,7 @@ def _check_options(function, call, options):
 
 
 def _announce(entry):
-    """Print what must be seen: that data is synthetic, every time; that a part is, how halves were paired and who made it, once."""
+    """Print what must be seen: synthetic data every time, everything else once."""
     if not entry.real:
         print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
     if entry.name in _SHOWN:

@@ -99,25 +99,9 @@ def load_sst2(_=None, *, folder=None):
 
 def _read_sst2(path):
     """Read one tab-separated file; quotation marks are part of the text."""
-    import pandas as pd
-
-    texts, labels = [], []
-    with opened(path) as file:
-        lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-        header = next(lines, [])
-        _need_columns(path, header, ("sentence", "label"))
-        places = header.index("sentence"), header.index("label")
-        for number, line in enumerate(lines, start=2):
-            if len(line) != len(header):
-                raise DataError(f"{path}, line {number}: {len(line)} columns instead of {len(header)}.")
-            text, label = (line[place] for place in places)
-            if label not in ("0", "1"):
-                raise DataError(f"{path}, line {number}: the label is {label!r}; SST-2 has only 0 and 1.")
-            texts.append(text)
-            labels.append(int(label))
-    if not texts:
-        raise DataError(f"{path} holds no sentences; download it again.")
-    return pd.DataFrame({"text": texts, "label": labels})
+    rows = read_table(path, ("sentence", "label"), sep="\t", quoting=csv.QUOTE_NONE, skip_blank_lines=False)
+    need_good(path, rows["label"], rows["label"].isin(["0", "1"]), "the label is {!r}; SST-2 has only 0 and 1")
+    return rows[["sentence", "label"]].set_axis(["text", "label"], axis=1).astype({"label": int})
 
 
 def sp500_table(_=None, *, folder=None):
@@ -125,22 +109,15 @@ def sp500_table(_=None, *, folder=None):
     import pandas as pd
 
     path = sp500_folder(folder) / "all_stocks_5yr.csv"
-    with opened(path) as file:
-        try:
-            rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-        except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-            raise DataError(f"{path} cannot be read ({str(error).strip()}); download it again.") from error
-    _need_columns(path, list(rows), PRICE_COLUMNS)
-    if rows.empty:
-        raise DataError(f"{path} holds no prices; download it again.")
+    rows = read_table(path, PRICE_COLUMNS)
     days = pd.to_datetime(rows["date"], format="%Y-%m-%d", errors="coerce")
     prices = pd.to_numeric(rows["close"], errors="coerce")
-    _need_good(path, rows["date"], days.notna(), "the date is {!r}, not written as 2013-02-08")
-    _need_good(
+    need_good(path, rows["date"], days.notna(), "the date is {!r}, not written as 2013-02-08")
+    need_good(
         path, rows["close"], np.isfinite(prices) & (prices > 0), "the closing price is {!r}, not a positive number"
     )
     repeated = pd.DataFrame({"day": days, "name": rows["Name"]}).duplicated()
-    _need_good(path, rows["Name"] + " on " + rows["date"], ~repeated, "{!r} is there twice")
+    need_good(path, rows["Name"] + " on " + rows["date"], ~repeated, "{!r} is there twice")
     table = pd.DataFrame({"day": days, "name": rows["Name"], "close": prices})
     return table.pivot(index="day", columns="name", values="close")
 
@@ -183,14 +160,40 @@ def opened(path):
         raise DataError(f"{path} is not a UTF-8 text file; download it again.") from error
 
 
-def _need_columns(path, header, needed):
-    missing = [column for column in needed if column not in header]
-    if missing:
-        found = ", ".join(header) or "nothing"
-        raise DataError(f"{path} has no column {missing[0]!r}; its first line names: {found}.")
+def read_table(path, columns, *, empty=False, **options):
+    """Return a text file as a table of texts.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    columns : sequence of str
+        It must have these.
+    empty : bool
+        It may have no rows.
+    **options
+        Of ``pandas.read_csv``.
+
+    Raises
+    ------
+    DataError
+        It cannot be read, has no rows, or lacks a column.
+    """
+    import pandas as pd
+
+    with opened(path) as file:
+        try:
+            rows = pd.read_csv(file, dtype=str, keep_default_na=False, **options).rename(columns=str.strip).fillna("")
+        except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+            raise DataError(f"{path} cannot be read ({str(error).strip()}); write or download it again.") from error
+    if missing := [column for column in columns if column not in rows]:
+        raise DataError(f"{path} has no column {missing[0]!r}; its first line names: {', '.join(rows)}.")
+    if rows.empty and not empty:
+        raise DataError(f"{path} holds no rows; write or download it again.")
+    return rows
 
 
-def _need_good(path, values, good, message):
+def need_good(path, values, good, message):
+    """Raise a DataError that names the first line of a table whose value is not good; `message` shows it at {!r}."""
     if not good.all():
         row = int(np.flatnonzero(~np.asarray(good))[0])
         raise DataError(f"{path}, line {row + 2}: {message.format(values.iloc[row])}.")

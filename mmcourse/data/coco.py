@@ -2,52 +2,17 @@
 
 import json
 import os
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from mmcourse.data.canonical import VALID_SHARE, need_whole, opened, own_folder
 from mmcourse.data.errors import DataError
+from mmcourse.data.media import Picture
 
 PARTS = ("train2017", "val2017")
 FEWEST = 10  # pictures, so that a tenth can be held out
 IMAGE_FIELDS = {"id": int, "file_name": str}
 CAPTION_FIELDS = {"image_id": int, "caption": str}
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture on disk, read when it is asked for.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-    size : int
-        Side of the square it becomes, in pixels.
-    """
-
-    path: Path
-    size: int
-
-    def decode(self):
-        """Return the middle of the picture, its short side resized to `size`; shape (3, size, size), uint8.
-
-        Raises
-        ------
-        DataError
-            The file is gone or damaged.
-        """
-        from PIL import Image, ImageOps
-
-        try:
-            with Image.open(self.path) as picture:
-                picture.draft(None, (2 * self.size, 2 * self.size))  # a large JPEG need not be read in full
-                opaque = picture.convert("RGBA") if picture.mode == "P" else picture
-                square = ImageOps.fit(opaque.convert("RGB"), (self.size, self.size))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"The picture {self.path} is missing or damaged ({error}); unpack it again.") from error
-        return np.asarray(square).transpose(2, 0, 1)
 
 
 def coco_folder(folder=None):
@@ -157,7 +122,7 @@ def _split(pictures, captions, size):
     images, texts, numbers = [], [], []
     for number, (path, found) in pictures.items():
         chosen = found if captions == "all" else found[:1]
-        images += [Picture(path, size)] * len(chosen)
+        images += [Picture(path, (size, size))] * len(chosen)
         texts += chosen
         numbers += [number] * len(chosen)
     return Split({"image": images, "text": texts}, numbers, numbers)

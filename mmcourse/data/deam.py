@@ -1,12 +1,10 @@
 """Reader of DEAM, songs rated for valence and arousal, in its official layout from a folder that the learner names."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from mmcourse.data.canonical import _need_columns, _need_good, opened, own_folder
+from mmcourse.data.canonical import need_good, own_folder, read_table
 from mmcourse.data.errors import DataError
+from mmcourse.data.media import Clip
 
 RATINGS = tuple(
     f"annotations/annotations averaged per song/song_level/static_annotations_averaged_songs_{songs}.csv"
@@ -14,42 +12,6 @@ RATINGS = tuple(
 )
 COLUMNS = ("song_id", "valence_mean", "valence_std", "arousal_mean", "arousal_std")
 FEWEST = 10  # songs, so that each part gets one
-
-
-@dataclass(frozen=True)
-class Clip:
-    """The start of a sound file, read when it is asked for.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-    rate : int
-        Hertz.
-    seconds : float
-    """
-
-    path: Path
-    rate: int
-    seconds: float
-
-    def decode(self):
-        """Return the sound in mono, shape (rate * seconds,), float32; a shorter file ends in silence.
-
-        Raises
-        ------
-        DataError
-            The file is gone or damaged.
-        """
-        import librosa
-        import soundfile
-
-        try:
-            with soundfile.SoundFile(self.path) as file:
-                sound = file.read(round(self.seconds * file.samplerate), dtype="float32", always_2d=True).mean(1)
-                sound = librosa.resample(sound, orig_sr=file.samplerate, target_sr=self.rate)
-        except (OSError, ValueError, soundfile.SoundFileError) as error:
-            raise DataError(f"The sound {self.path} is missing or damaged ({error}); unpack it again.") from error
-        return librosa.util.fix_length(sound, size=round(self.rate * self.seconds))
 
 
 def deam_folder(folder=None):
@@ -60,25 +22,7 @@ def deam_folder(folder=None):
 
 def deam_table(_=None, *, folder=None):
     """Return one row a song: the ratings, and column lyrics, empty where ``lyrics.csv`` has none."""
-    import pandas as pd
-
-    folder = deam_folder(folder)
-    table, paths = pd.DataFrame(columns=COLUMNS), [folder / name for name in RATINGS]
-    for path in paths:
-        rows = _read(path, COLUMNS)
-        for column in COLUMNS[1:]:
-            rows[column] = _numbers(path, rows[column], *((1, 9) if column.endswith("mean") else (0, 9)))
-        _need_good(path, rows["song_id"], ~rows["song_id"].isin(table["song_id"]), "song {!r} is in the other file too")
-        table = pd.concat([table, rows[list(COLUMNS)]], ignore_index=True) if len(table) else rows[list(COLUMNS)]
-    for song in table["song_id"]:
-        if not (folder / "MEMD_audio" / f"{song}.mp3").is_file():
-            raise DataError(f"The folder {folder / 'MEMD_audio'} holds no {song}.mp3; unpack the sound again.")
-    words, path = {}, folder / "lyrics.csv"
-    if path.is_file():
-        rows = _read(path, ("song_id", "lyrics"))
-        _need_good(path, rows["song_id"], rows["song_id"].isin(table["song_id"]), "DEAM has no song {!r}")
-        words = dict(zip(rows["song_id"], rows["lyrics"], strict=True))
-    return table.assign(lyrics=[words.get(song, "") for song in table["song_id"]])
+    return _songs(deam_folder(folder))
 
 
 def load_deam(_=None, *, folder=None, rate=16_000, seconds=45.0):
@@ -113,29 +57,43 @@ def load_deam(_=None, *, folder=None, rate=16_000, seconds=45.0):
 
     if not (rate > 0 and seconds > 0):
         raise ValueError(f"rate and seconds must be positive, not {rate!r} and {seconds!r}")
-    table = deam_table(folder=folder)
+    folder = deam_folder(folder)
+    table = _songs(folder)
     if len(table) < FEWEST:
         raise DataError(f"The two files of ratings describe only {len(table)} songs; download them again.")
     songs, target = table["song_id"].to_numpy(int), table[["valence_mean", "arousal_mean"]].to_numpy(np.float32)
-    clips = [Clip(deam_folder(folder) / "MEMD_audio" / f"{song}.mp3", rate, seconds) for song in songs]
+    clips = [Clip(folder / "MEMD_audio" / f"{song}.mp3", rate, seconds) for song in songs]
     inputs = {"audio": clips, "text": table["lyrics"].tolist()}
     return grouped_splits(inputs, target, songs, strata=np.zeros(len(songs)))
 
 
-def _read(path, columns):
-    """Return a file as a table of texts after looking at its header and the numbers of its songs."""
+def _songs(folder):
+    """Read and check all tables."""
     import pandas as pd
 
-    with opened(path) as file:
-        try:
-            options = dict(dtype=str, keep_default_na=False, skipinitialspace=True, skip_blank_lines=False)
-            rows = pd.read_csv(file, index_col=False, **options)
-        except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-            raise DataError(f"{path} cannot be read ({str(error).strip()}); write or download it again.") from error
-    rows = rows.rename(columns=str.strip)
-    _need_columns(path, list(rows), columns)
-    _need_good(path, rows["song_id"], rows["song_id"].str.fullmatch(r"[1-9]\d*"), "the song_id is {!r}, not a number")
-    _need_good(path, rows["song_id"], ~rows["song_id"].duplicated(), "song {!r} is there twice")
+    table, paths = pd.DataFrame(columns=COLUMNS), [folder / name for name in RATINGS]
+    for path in paths:
+        rows = _read(path, COLUMNS)
+        for column in COLUMNS[1:]:
+            rows[column] = _numbers(path, rows[column], *((1, 9) if column.endswith("mean") else (0, 9)))
+        need_good(path, rows["song_id"], ~rows["song_id"].isin(table["song_id"]), "song {!r} is in the other file too")
+        table = pd.concat([table, rows[list(COLUMNS)]], ignore_index=True) if len(table) else rows[list(COLUMNS)]
+    for song in table["song_id"]:
+        if not (folder / "MEMD_audio" / f"{song}.mp3").is_file():
+            raise DataError(f"The folder {folder / 'MEMD_audio'} holds no {song}.mp3; unpack the sound again.")
+    words, path = {}, folder / "lyrics.csv"
+    if path.is_file():
+        rows = _read(path, ("song_id", "lyrics"))
+        need_good(path, rows["song_id"], rows["song_id"].isin(table["song_id"]), "DEAM has no song {!r}")
+        words = dict(zip(rows["song_id"], rows["lyrics"], strict=True))
+    return table.assign(lyrics=[words.get(song, "") for song in table["song_id"]])
+
+
+def _read(path, columns):
+    """Return a file as a table of texts after looking at the numbers of its songs."""
+    rows = read_table(path, columns, empty=True, skipinitialspace=True, skip_blank_lines=False, index_col=False)
+    need_good(path, rows["song_id"], rows["song_id"].str.fullmatch(r"[1-9]\d*"), "the song_id is {!r}, not a number")
+    need_good(path, rows["song_id"], ~rows["song_id"].duplicated(), "song {!r} is there twice")
     return rows
 
 
@@ -144,5 +102,5 @@ def _numbers(path, texts, low, high):
 
     values = pd.to_numeric(texts, errors="coerce")
     message = f"{texts.name} is {{!r}}, not a number from {low} to {high}"
-    _need_good(path, texts, values.between(low, high), message)
+    need_good(path, texts, values.between(low, high), message)
     return values

@@ -89,11 +89,11 @@ def read_entry(name, **functions):
     **functions
         The fields that are code: load, and where there is one table, build, helpers and find.
     """
-    facts = tomllib.loads(facts_file(name).read_text(encoding="utf-8"))
-    source = facts.get("shares", name)  # a set that reads another's files has the same wheels
-    wheels = facts.pop("wheels", None) or tomllib.loads(facts_file(source).read_text(encoding="utf-8")).get(
-        "wheels", ()
-    )
+    facts = _facts(name)
+    if "shares" in facts:  # it reads what another set prepares, so it is made of that one's wheels
+        wheels = _facts(facts["shares"])["wheels"]
+    else:
+        wheels = facts.pop("wheels", ())
     facts["wheels"] = tuple(WheelFiles(**{**wheel, "members": tuple(wheel["members"])}) for wheel in wheels)
     facts |= {key: tuple(facts[key]) for key in ("modalities", "caveats")}
     return Entry(name, **facts, **functions)
@@ -102,3 +102,7 @@ def read_entry(name, **functions):
 def facts_file(name):
     """Return the file with the facts of a data set."""
     return Path(__file__).parent / "sets" / f"{name}.toml"
+
+
+def _facts(name):
+    return tomllib.loads(facts_file(name).read_text(encoding="utf-8"))

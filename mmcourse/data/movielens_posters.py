@@ -1,67 +1,17 @@
 """Reader of MovieLens in its official files, with posters and soundtracks in folders, as far as the learner has them."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
-from mmcourse.data.canonical import _need_columns, _need_good, opened, own_folder
-from mmcourse.data.errors import DataError
+from mmcourse.data.canonical import need_good, own_folder, read_table
 from mmcourse.data.films import POSTER_SIZE, multi_hot, rating_parts, rating_splits
+from mmcourse.data.media import Clip, Picture
 
 COLUMNS = {
     "ratings.csv": ("userId", "movieId", "rating", "timestamp"),
     "movies.csv": ("movieId", "title", "genres"),
     "tags.csv": ("userId", "movieId", "tag", "timestamp"),
 }
-SOUND_RATE, SOUND_SECONDS = 16_000, 5
-
-
-@dataclass(frozen=True)
-class Poster:
-    """A poster on disk, read when it is asked for; black without a path."""
-
-    path: Path | None
-
-    def decode(self):
-        """Return the picture, its middle cut out; shape (3, 32, 24), uint8. A DataError if the file is damaged."""
-        from PIL import Image, ImageOps
-
-        if self.path is None:
-            return np.zeros((3, *POSTER_SIZE), np.uint8)
-        try:
-            with Image.open(self.path) as picture:
-                small = ImageOps.fit(picture.convert("RGB"), POSTER_SIZE[::-1])
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(
-                f"The poster {self.path} is damaged or gone ({error}); save it again or remove it."
-            ) from error
-        return np.asarray(small).transpose(2, 0, 1)
-
-
-@dataclass(frozen=True)
-class Soundtrack:
-    """A recording on disk, read when it is asked for; silence without a path."""
-
-    path: Path | None
-
-    def decode(self):
-        """Return the first five seconds at 16 kHz, padded with silence; shape (80000,). A DataError if damaged."""
-        import librosa
-        import soundfile
-
-        size = SOUND_RATE * SOUND_SECONDS
-        if self.path is None:
-            return np.zeros(size, np.float32)
-        try:
-            with soundfile.SoundFile(self.path) as file:
-                rate, samples = file.samplerate, file.read(SOUND_SECONDS * file.samplerate, "float32", always_2d=True)
-        except (OSError, RuntimeError) as error:
-            raise DataError(
-                f"The soundtrack {self.path} is damaged or gone ({error}); save it again or remove it."
-            ) from error
-        heard = librosa.resample(samples.mean(axis=1), orig_sr=rate, target_sr=SOUND_RATE)
-        return librosa.util.fix_length(heard, size=size)
+SOUND = 16_000, 5  # hertz, seconds
 
 
 def movielens_folder(folder=None):
@@ -114,9 +64,11 @@ def load_movielens_posters(_=None, *, folder=None, cold=0.0, seed=0, modalities=
     names = sorted({genre for found in films["genres"] for genre in found})
     per_film = {key: films[key].to_numpy(dtype=object) for key in ("title", "tags")}
     per_film |= {"genres": multi_hot(films["genres"], names), "year": films["year"].to_numpy(dtype=np.float32)}
-    kinds = {"poster": Poster} | ({"soundtrack": Soundtrack} if (folder / "soundtracks").is_dir() else {})
-    for key, kind in kinds.items():
-        per_film[key] = np.array([kind(path) for path in films[key]], dtype=object)
+    kinds = {"poster": (Picture, POSTER_SIZE)}
+    if (folder / "soundtracks").is_dir():
+        kinds["soundtrack"] = (Clip, *SOUND)
+    for key, (kind, *options) in kinds.items():
+        per_film[key] = np.array([kind(path, *options) for path in films[key]], dtype=object)
         per_film[f"has_{key}"] = films[key].notna().to_numpy()
     parts = rating_parts(ratings["user"].to_numpy(), ratings["film"].to_numpy(), cold, seed)
     return rating_splits(ratings, {}, per_film, parts, modalities)
@@ -126,16 +78,18 @@ def _tables(folder):
     """Read and check all files; return the films and the ratings."""
     import pandas as pd
 
-    movies, ratings, tags = (_read(folder / name) for name in ("movies.csv", "ratings.csv", "tags.csv"))
+    ratings, movies, tags = (
+        read_table(folder / name, columns, empty=name == "tags.csv") for name, columns in COLUMNS.items()
+    )
     path = folder / "movies.csv"
     number = pd.to_numeric(movies["movieId"], errors="coerce")
-    _need_good(path, movies["movieId"], number.notna(), "the movieId is {!r}, not a number")
-    _need_good(path, movies["movieId"], ~number.duplicated(), "movieId {!r} is there twice")
+    need_good(path, movies["movieId"], number.notna(), "the movieId is {!r}, not a number")
+    need_good(path, movies["movieId"], ~number.duplicated(), "movieId {!r} is there twice")
     stars = pd.to_numeric(ratings["rating"], errors="coerce")
     steps = (2 * stars % 1 == 0) & stars.between(0.5, 5)
-    _need_good(folder / "ratings.csv", ratings["rating"], steps, "the rating is {!r}, not one of 0.5, 1, ... 5")
+    need_good(folder / "ratings.csv", ratings["rating"], steps, "the rating is {!r}, not one of 0.5, 1, ... 5")
     when = pd.to_numeric(ratings["timestamp"], errors="coerce")
-    _need_good(folder / "ratings.csv", ratings["timestamp"], when.notna(), "the timestamp is {!r}, not a number")
+    need_good(folder / "ratings.csv", ratings["timestamp"], when.notna(), "the timestamp is {!r}, not a number")
     film = {
         name: _rows(folder / f"{name}.csv", table, number) for name, table in (("ratings", ratings), ("tags", tags))
     }
@@ -152,26 +106,12 @@ def _tables(folder):
     return films, pd.DataFrame({"user": user, "film": film["ratings"], "rating": rating, "timestamp": when})
 
 
-def _read(path):
-    import pandas as pd
-
-    with opened(path) as file:
-        try:
-            rows = pd.read_csv(file, dtype=str, keep_default_na=False)
-        except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-            raise DataError(f"{path} cannot be read ({str(error).strip()}); download it again.") from error
-    _need_columns(path, list(rows), COLUMNS[path.name])
-    if rows.empty and path.name != "tags.csv":
-        raise DataError(f"{path} holds no rows; download it again.")
-    return rows.fillna("")  # a short line
-
-
 def _rows(path, table, numbers):
     """Return the row of each line's film."""
     import pandas as pd
 
     found = pd.Index(numbers).get_indexer(pd.to_numeric(table["movieId"], errors="coerce"))
-    _need_good(path, table["movieId"], found >= 0, "film {!r} is not in movies.csv")
+    need_good(path, table["movieId"], found >= 0, "film {!r} is not in movies.csv")
     return found
 
 

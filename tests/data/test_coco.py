@@ -13,7 +13,8 @@ from toys import parts
 
 from mmcourse import data
 from mmcourse.data import DataError
-from mmcourse.data.coco import Picture, load_coco_captions
+from mmcourse.data.coco import load_coco_captions
+from mmcourse.data.media import Picture
 
 INFO = {
     "description": "COCO 2017 Dataset",
@@ -112,7 +113,7 @@ def test_pictures_are_read_when_they_are_asked_for(folder):
     path = folder / "val2017" / "000000000502.jpg"
     path.unlink()
     _ = splits.test[1]
-    with pytest.raises(DataError, match=r"000000000502.jpg is missing or damaged .*unpack it again"):
+    with pytest.raises(DataError, match=r"000000000502.jpg is missing or damaged .*unpack or save it again"):
         _ = splits.test[2]
     with pytest.raises(DataError, match=r"000000000502.jpg is missing"):
         splits.test.arrays()
@@ -150,7 +151,7 @@ def striped(width, height, mode="RGB", bars=(0, 0, 255), middle=(200, 100, 50)):
 @pytest.mark.parametrize(("width", "height"), [(64, 32), (32, 96), (40, 40), (1200, 600), (1, 1)])
 def test_the_middle_is_cut_out(tmp_path, width, height):
     striped(width, height).save(tmp_path / "picture.png")
-    decoded = Picture(tmp_path / "picture.png", 32).decode()
+    decoded = Picture(tmp_path / "picture.png", (32, 32)).decode()
     assert decoded.shape == (3, 32, 32)
     assert decoded.dtype == np.uint8
     np.testing.assert_allclose(decoded.mean(axis=(1, 2)), (200, 100, 50), atol=1)
@@ -161,7 +162,7 @@ def test_nothing_is_turned_or_mirrored(tmp_path):
     ramp[..., 0] = np.arange(0, 256, 4)[:, None]  # brighter downwards
     ramp[..., 1] = np.arange(0, 256, 4)  # brighter to the right
     Image.fromarray(ramp).save(tmp_path / "ramp.jpg", quality=95)
-    decoded = Picture(tmp_path / "ramp.jpg", 16).decode().astype(float)
+    decoded = Picture(tmp_path / "ramp.jpg", (16, 16)).decode().astype(float)
     np.testing.assert_allclose(decoded, ramp.reshape(16, 4, 16, 4, 3).mean(axis=(1, 3)).transpose(2, 0, 1), atol=8)
 
 
@@ -171,7 +172,7 @@ def test_nothing_is_turned_or_mirrored(tmp_path):
 def test_every_kind_of_picture_becomes_rgb(tmp_path, mode, suffix):
     saved = striped(64, 32, mode)
     saved.save(tmp_path / f"picture.{suffix}")
-    decoded = Picture(tmp_path / f"picture.{suffix}", 32).decode()
+    decoded = Picture(tmp_path / f"picture.{suffix}", (32, 32)).decode()
     expected = np.asarray(saved.convert("RGB"))[:, 16:48].mean(axis=(0, 1))
     np.testing.assert_allclose(decoded.mean(axis=(1, 2)), expected, atol=6)
 
@@ -181,13 +182,13 @@ def test_a_transparent_palette_gives_no_warning(tmp_path):
     picture.save(tmp_path / "picture.png", transparency=bytes(range(256)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert Picture(tmp_path / "picture.png", 32).decode().shape == (3, 32, 32)
+        assert Picture(tmp_path / "picture.png", (32, 32)).decode().shape == (3, 32, 32)
 
 
 def test_a_large_picture_keeps_its_fine_lines(tmp_path):
     board = np.kron(np.indices((16, 16)).sum(axis=0) % 2, np.ones((4, 4))).astype(np.uint8)
     Image.fromarray(255 * board).save(tmp_path / "board.jpg", quality=95)
-    decoded = Picture(tmp_path / "board.jpg", 16).decode()
+    decoded = Picture(tmp_path / "board.jpg", (16, 16)).decode()
     assert ((decoded > 127) == board[::4, ::4]).all()
 
 

@@ -6,7 +6,8 @@ from toys import change, parts
 
 from mmcourse import data
 from mmcourse.data import DataError
-from mmcourse.data.deam import RATINGS, Clip, load_deam
+from mmcourse.data.deam import RATINGS, load_deam
+from mmcourse.data.media import Clip
 
 HEADER = "song_id, valence_mean, valence_std, arousal_mean, arousal_std\n"
 SONGS = (range(2, 32), range(2001, 2006))

@@ -156,11 +156,11 @@ def test_a_film_of_which_a_file_is_damaged(folder):
     poster.write_bytes(poster.read_bytes()[:200])
     sound.write_bytes(b"RIFF")
     splits = load_movielens_posters(folder=folder)
-    with pytest.raises(DataError, match=r"1.jpg is damaged or gone \(.*\); save it again or remove it"):
+    with pytest.raises(DataError, match=r"1.jpg is missing or damaged \(.*\); unpack or save it again"):
         _ = [splits.train[i] for i in range(len(splits.train))]
     poster.unlink()
     assert not movielens_posters_table(of="films", folder=folder)["poster"].iloc[0]
-    with pytest.raises(DataError, match=r"40.wav is damaged or gone"):
+    with pytest.raises(DataError, match=r"40.wav is missing or damaged"):
         _ = items(folder)
 
 
