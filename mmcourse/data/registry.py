@@ -6,6 +6,7 @@ from mmcourse.data import (
     coco,
     deam,
     films,
+    fingerspelling,
     images,
     mouth,
     movielens_posters,
@@ -14,6 +15,7 @@ from mmcourse.data import (
     pretrained,
     retrieval,
     speech,
+    strings,
     tables,
 )
 from mmcourse.data.entry import read_entry
@@ -43,6 +45,13 @@ ENTRIES = (
     read_entry("digits", load=images.load_digits),
     read_entry("spoken_digits", build=speech.build_spoken_digits, load=speech.load_spoken_digits),
     read_entry("audio_visual_digits", build=speech.build_spoken_digits, load=pairs.load_audio_visual_digits),
+    read_entry("digit_strings", build=speech.build_spoken_digits, load=strings.load_digit_strings),
+    read_entry(
+        "fingerspelling",
+        build=fingerspelling.build_fingerspelling,
+        helpers=fingerspelling.RECIPE,
+        load=fingerspelling.load_fingerspelling,
+    ),
     read_entry("sst2", load=canonical.load_sst2, table=canonical.sst2_table, find=canonical.sst2_folder),
     read_entry("sp500", load=canonical.load_sp500, table=canonical.sp500_table, find=canonical.sp500_folder),
     read_entry("coco_captions", load=coco.load_coco_captions, find=coco.coco_folder),
