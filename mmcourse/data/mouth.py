@@ -120,9 +120,9 @@ def shifted_times(count, shift, frames, rng):
         return steps.astype(float)
     if shift == "lag":
         return steps + rng.choice([-1, 1]) * rng.uniform(frames / 2, frames)
-    knots = np.linspace(0, count - 1, max(4, round(count / 18)))
+    knots = np.linspace(0, count - 1, max(4, round(count / 12)))
     offset = CubicSpline(knots, rng.standard_normal(len(knots)))(steps)
-    return steps + offset * min(frames / np.abs(offset).max(), 0.75 / np.abs(np.diff(offset)).max())
+    return steps + offset * min(frames / np.abs(offset).max(), 0.85 / np.abs(np.diff(offset)).max())
 
 
 def load_talking_mouth(folder, *, shift="none", frames=6, seed=0):
@@ -131,7 +131,8 @@ def load_talking_mouth(folder, *, shift="none", frames=6, seed=0):
     Parameters
     ----------
     shift : {"none", "lag", "warp"}
-        How the pictures are out of step with the sound, in all parts; see :func:`shifted_times`.
+        How the pictures of the validation and test parts are out of step with the sound; see :func:`shifted_times`. The
+        training part is always in step.
     frames : float
         The largest offset, 0 to 10 pictures of 1/25 second.
     seed : int
@@ -155,14 +156,10 @@ def load_talking_mouth(folder, *, shift="none", frames=6, seed=0):
     table = talking_mouth_table(folder)
     with np.load(folder / "audio.npz", allow_pickle=False) as stored:
         sounds = np.split(stored["frames"], np.cumsum(stored["lengths"])[:-1])
-    items = [
-        _film(sound, said, shift, frames, [seed, k])
-        for k, (sound, said) in enumerate(zip(sounds, table["phonemes"], strict=True))
-    ]
     parts, rows = [], np.arange(len(table))
-    for part in split_by_group(rows, table["voice"], seed=seed):
-        inputs = {key: [items[row][key] for row in part] for key in items[0]}
-        parts.append(Split(inputs, part, part))
+    for shifted, part in zip(("none", shift, shift), split_by_group(rows, table["voice"], seed=seed), strict=True):
+        items = [_film(sounds[k], table["phonemes"][k], shifted, frames, [seed, k]) for k in part]
+        parts.append(Split({key: [item[key] for item in items] for key in items[0]}, part, part))
     return DataSplits(*parts)
 
 
