@@ -55,13 +55,9 @@ def load_coco_captions(_=None, *, folder=None, captions="first", size=96, limit=
     ValueError
         A bad option.
     """
-    from mmcourse.data.splits import DataSplits, split_by_group
+    from mmcourse.data.splits import split_by_group
 
-    if captions not in ("first", "all"):
-        raise ValueError(f"captions must be 'first' or 'all', not {captions!r}")
-    need_whole("size", size, 1)
-    if limit is not None:
-        need_whole("limit", limit, FEWEST)
+    need_caption_options(captions, size, limit)
     folder = coco_folder(folder)
     train, test = (_read(folder, part, limit) for part in PARTS)
     if both := train.keys() & test.keys():
@@ -71,7 +67,32 @@ def load_coco_captions(_=None, *, folder=None, captions="first", size=96, limit=
     numbers = list(train)
     rows = split_by_group(numbers, np.zeros(len(train)), (1 - VALID_SHARE, VALID_SHARE))
     kept, held_out = ({numbers[row]: train[numbers[row]] for row in part} for part in rows)
-    return DataSplits(*(_split(part, captions, size) for part in (kept, held_out, test)))
+    return caption_splits((kept, held_out, test), captions, size)
+
+
+def need_caption_options(captions, size, limit):
+    """Raise a ValueError if an option of :func:`load_coco_captions` is bad."""
+    if captions not in ("first", "all"):
+        raise ValueError(f"captions must be 'first' or 'all', not {captions!r}")
+    need_whole("size", size, 1)
+    if limit is not None:
+        need_whole("limit", limit, FEWEST)
+
+
+def caption_splits(parts, captions, size):
+    """Return :class:`DataSplits` of three parts ``{number: (path, captions)}``, for both options of `captions`."""
+    from mmcourse.data.splits import DataSplits, Split
+
+    splits = []
+    for part in parts:
+        rows = [
+            (Picture(path, (size, size)), text, number)
+            for number, (path, texts) in part.items()
+            for text in (texts if captions == "all" else texts[:1])
+        ]
+        images, texts, numbers = zip(*rows, strict=True)
+        splits.append(Split({"image": images, "text": texts}, numbers, numbers))
+    return DataSplits(*splits)
 
 
 def _read(folder, part, limit):
@@ -91,7 +112,7 @@ def _read(folder, part, limit):
     described = [number for number in names if texts[number]][:limit]
     if not described:
         raise DataError(f"{path} describes no picture; download it again.")
-    _need_pictures(folder / part, [names[number] for number in described])
+    need_pictures(folder / part, [names[number] for number in described])
     return {number: (folder / part / names[number], texts[number]) for number in described}
 
 
@@ -108,21 +129,10 @@ def _rows(path, content, key, fields):
     return rows
 
 
-def _need_pictures(folder, names):
+def need_pictures(folder, names):
+    """Raise a DataError that names the first picture missing in a folder."""
     present = {entry.name for entry in os.scandir(folder)}
     absent = [name for name in names if name not in present]
     if absent:
         more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise DataError(f"The folder {folder} holds no {absent[0]}{more}; unpack the pictures again.")
-
-
-def _split(pictures, captions, size):
-    from mmcourse.data.splits import Split
-
-    images, texts, numbers = [], [], []
-    for number, (path, found) in pictures.items():
-        chosen = found if captions == "all" else found[:1]
-        images += [Picture(path, (size, size))] * len(chosen)
-        texts += chosen
-        numbers += [number] * len(chosen)
-    return Split({"image": images, "text": texts}, numbers, numbers)

@@ -18,7 +18,7 @@ class Split(Dataset):
         a list of arrays of different length, or a list of things with a method ``decode()`` that returns an array: it
         is called when an item is asked for. ``uint8`` arrays are pictures: they come out as float32 in [0, 1].
     target : array, shape (n,)
-        Integers for classes, floats for values.
+        Integers for classes, floats for values; or ``str``.
     groups : array, shape (n,), optional
         Items of the same group are related and never straddle a split. By default each item is its own group.
     """
@@ -37,7 +37,8 @@ class Split(Dataset):
     def __getitem__(self, index):
         """Return ``(dict[str, Tensor], target)``; text stays ``str``."""
         item = {key: _as_item(values[index]) for key, values in self._inputs.items()}
-        return item, torch.as_tensor(self.target[index])
+        target = self.target[index]
+        return item, str(target) if isinstance(target, str) else torch.as_tensor(target)
 
     def __repr__(self):
         return f"Split({len(self)} items of {', '.join(self._inputs)})"
@@ -77,7 +78,7 @@ def collate(items):
     batch : dict of str to Tensor (B, ...) or list of str
     masks : dict of str to Tensor (B, T), bool
         Only for the modalities that were padded; True means keep.
-    target : Tensor (B,)
+    target : Tensor (B,) or list of str
 
     Raises
     ------
@@ -102,6 +103,8 @@ def collate(items):
             batch[key] = pad_sequence(values, batch_first=True)
             lengths = torch.tensor([len(value) for value in values])
             masks[key] = torch.arange(batch[key].shape[1]) < lengths[:, None]
+    if isinstance(targets[0], str):
+        return batch, masks, list(targets)
     return batch, masks, torch.stack([torch.as_tensor(target) for target in targets])
 
 
@@ -166,7 +169,8 @@ def _stored(values):
 
 def _scaled(values):
     if values.dtype == object and len(values) and hasattr(values[0], "decode"):
-        values = np.stack([value.decode() for value in values])
+        decoded = [_scaled(value.decode()) for value in values]
+        return np.stack(decoded) if len({value.shape for value in decoded}) == 1 else _stored(decoded)
     return values.astype(np.float32) / 255 if values.dtype == np.uint8 else values
 
 

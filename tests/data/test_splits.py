@@ -45,6 +45,30 @@ def test_sequences_of_equal_length_stay_ragged():
     assert split.arrays()[0]["audio"].shape == (3,)
 
 
+class Late:
+    """Something that is decoded when it is asked for."""
+
+    def __init__(self, *shape):
+        self.shape = shape
+
+    def decode(self):
+        return np.full(self.shape, 51, np.uint8)
+
+
+def test_things_decoded_late_may_differ_in_length():
+    videos = Split({"video": [Late(2, 3), Late(4, 3)]}, ["EIN HUT", "ZWEI"]).arrays()[0]["video"]
+    assert [video.shape for video in videos] == [(2, 3), (4, 3)]
+    np.testing.assert_allclose(videos[1], 0.2)
+    assert Split({"video": [Late(2, 3), Late(2, 3)]}, [0, 1]).arrays()[0]["video"].shape == (2, 2, 3)
+
+
+def test_targets_of_text_stay_text():
+    split = Split({"audio": [np.zeros((n, 1)) for n in (1, 2)]}, ["EIN HUT", "ZWEI"])
+    assert type(split[0][1]) is str
+    assert collate([split[0], split[1]])[2] == ["EIN HUT", "ZWEI"]
+    assert split.arrays()[1].tolist() == ["EIN HUT", "ZWEI"]
+
+
 def test_lengths_must_agree():
     with pytest.raises(ValueError, match="same length"):
         Split({"text": ["a"]}, np.zeros(2))
