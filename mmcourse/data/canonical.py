@@ -150,6 +150,14 @@ def need_whole(name, value, least):
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
 
 
+def need_sides(name, value):
+    """Raise a ValueError unless an option is a height and a width in pixels."""
+    if np.shape(value) != (2,):
+        raise ValueError(f"{name} must be a height and a width, not {value!r}")
+    for side in value:
+        need_whole(name, side, 1)
+
+
 def opened(path):
     """Return a text file as a stream; a DataError if it is not UTF-8."""
     import io

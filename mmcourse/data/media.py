@@ -1,4 +1,4 @@
-"""Pictures and sounds on disk, read when they are asked for."""
+"""Pictures, sounds and videos on disk, read when they are asked for."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,6 +79,68 @@ class Clip:
             sound = file.read(round(self.seconds * file.samplerate), dtype="float32", always_2d=True).mean(axis=1)
             sound = librosa.resample(sound, orig_sr=file.samplerate, target_sr=self.rate)
         return librosa.util.fix_length(sound, size=size)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A video on disk as a folder of pictures, in the order of their names.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+    size : (int, int)
+        Height and width.
+    stride : int
+        Every how many pictures one is used.
+    """
+
+    folder: Path
+    size: tuple[int, int]
+    stride: int = 1
+
+    def decode(self):
+        """Return the video, shape (T, 3, height, width), uint8; a DataError if a picture is damaged or none is there."""
+        paths = sorted(self.folder.glob("*.png"))[:: self.stride]
+        if not paths:
+            raise DataError(f"The folder {self.folder} holds no pictures; unpack it again.")
+        return np.stack([Picture(path, self.size).decode() for path in paths])
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video file on disk.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    size : (int, int)
+        Height and width.
+    box : (float, float, float, float)
+        What is cut out: top, left, bottom and right, as shares of the height and width.
+    least : int
+        It is damaged if it has fewer frames.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    least: int = 1
+
+    def decode(self):
+        """Return the video, shape (T, 3, height, width), uint8; a DataError if the file is gone or damaged."""
+        import av
+
+        with _reading("video", self.path, IndexError, av.FFmpegError):
+            with av.open(str(self.path)) as file:
+                frames = [self._fitted(frame.to_image()) for frame in file.decode(video=0)]
+            if len(frames) < self.least:
+                raise ValueError(f"it has {len(frames)} frames of at least {self.least}")
+        return np.stack(frames).transpose(0, 3, 1, 2)
+
+    def _fitted(self, picture):
+        top, left, bottom, right = self.box
+        box = (left * picture.width, top * picture.height, right * picture.width, bottom * picture.height)
+        return np.asarray(picture.resize(self.size[::-1], box=box))
 
 
 @contextmanager

@@ -7,11 +7,14 @@ from mmcourse.data import (
     deam,
     films,
     fingerspelling,
+    flickr,
+    grid,
     images,
     mouth,
     movielens_posters,
     music,
     pairs,
+    phoenix,
     pretrained,
     retrieval,
     speech,
@@ -55,6 +58,12 @@ ENTRIES = (
     read_entry("sst2", load=canonical.load_sst2, table=canonical.sst2_table, find=canonical.sst2_folder),
     read_entry("sp500", load=canonical.load_sp500, table=canonical.sp500_table, find=canonical.sp500_folder),
     read_entry("coco_captions", load=coco.load_coco_captions, find=coco.coco_folder),
+    read_entry("flickr30k", load=flickr.load_flickr30k, find=flickr.flickr30k_folder),
+    read_entry("flickr8k", load=flickr.load_flickr8k, find=flickr.flickr8k_folder),
+    read_entry("grid", load=grid.load_grid, find=grid.grid_folder),
+    read_entry(
+        "phoenix2014t", load=phoenix.load_phoenix2014t, table=phoenix.phoenix_table, find=phoenix.phoenix_folder
+    ),
     read_entry("av_mnist", load=av_mnist.load_av_mnist, find=av_mnist.av_mnist_folder),
     read_entry(
         "movielens",
