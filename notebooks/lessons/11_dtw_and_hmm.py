@@ -1,0 +1,916 @@
+# %% [markdown]
+# # 11 Dynamic time warping and hidden Markov models
+#
+# **Which sound goes with which frame?** · 90 minutes · needs lessons 4 and 7
+#
+# ![A sound and a film of lips are each turned into numbers, frame by frame; a table of all distances between them gets a cheapest path, and the path says which sound goes with which picture](flow: sound -> mouth foretold from sound; pictures of lips -> mouth seen; mouth foretold from sound -> table of distances; mouth seen -> table of distances; table of distances -> cheapest path; cheapest path -> sound of each picture)
+#
+# Two streams tell one story, but not at one pace. You will lay one along the other with a table and a path, let ten small
+# probability models spell out digits, and put a talking mouth back in step with its sound. (The next cell takes about 5 s.)
+
+# %% tags=["setup"]
+import mmcourse as mm
+from mmcourse import alignment, check, plotting, widgets
+
+mm.setup(seed=0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 One word at two speeds
+#
+# 3,000 real recordings of spoken digits. Each is a sequence of **frames**: at each moment 13 numbers, the MFCCs of lesson 4.
+# A recording is an array `(T, 13)`, and T differs from one to the next. We scale each number by its mean and spread in the
+# validation recordings. (Code that only loads, draws or keeps score is folded; you need not read it.)
+
+# %% tags=["further"]
+import time
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from ipywidgets import IntSlider
+from IPython.display import Audio
+from scipy.signal import decimate
+from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
+from torch.nn.utils.rnn import pad_sequence
+
+from mmcourse.data.voice import speak
+from mmcourse.metrics import interval
+
+digits = mm.load("spoken_digits")
+(train_x, train_y), (valid_x, valid_y), (test_x, test_y) = (
+    (inputs["audio"], y) for inputs, y in (part.arrays() for part in (digits.train, digits.valid, digits.test))
+)
+every = np.concatenate(list(valid_x))
+MEAN, SPREAD = every.mean(0), every.std(0)
+ROUNDS, ONE, TWO = range(5), plotting.COLORS[0], plotting.COLORS[1]
+
+
+def scaled(x):
+    return (x - MEAN) / SPREAD
+
+
+def stretch(x, frames):
+    """A sequence (T, d) read at `frames` moments, evenly spread from its start to its end: (frames, d)."""
+    moments = np.linspace(0, len(x) - 1, frames)
+    return np.stack([np.interp(moments, np.arange(len(x)), column) for column in x.T], 1)
+
+
+def draw_pairs(panels):
+    """The first MFCC of two sequences, one panel for each (title, x, y)."""
+    figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 3.6), sharey=True, squeeze=False)
+    for axes, (title, x, y) in zip(grid[0], panels):
+        axes.plot(x[:, 0], "o-", color=ONE, markersize=4, label="slow")
+        axes.plot(y[:, 0], "s-", color=TWO, markersize=4, label="fast")
+        axes.set(title=title, xlabel="frame")
+    grid[0][0].set_ylabel("first MFCC (loudness), scaled")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+sevens = [scaled(x) for x, y in zip(train_x, train_y) if y == 7]
+slow, fast = sevens[18], sevens[54]  # chosen for the show
+print(f"slow {slow.shape}, fast {fast.shape}")
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** Two recordings of "seven", one slow, one fast. Stretch the fast one until both are equally long. Do the
+# loud and soft parts of the word now lie on each other? What would have to be true of a slow speaker for that?
+
+# %%
+draw_pairs([("as recorded", slow, fast), ("fast one stretched", slow, stretch(fast, len(slow)))])
+
+# %% [markdown] tags=["alt"]
+# *Figure: the first MFCC of two recordings of "seven" over the frames. As recorded, the fast one is over while the slow one
+# is still in its second half. With the fast one stretched to the same length both end together, but their dips and rises
+# stand at different frames.*
+
+# %% [markdown]
+# A slow speaker does not slow down evenly. Some sounds are drawn out, and others, the burst of a "t", cannot be. So we need
+# a **warp**: a path of pairs (i, j) that says frame i of x goes with frame j of y. It starts at (0, 0), ends with both last
+# frames, and each step moves on by one in x, in y, or in both: nothing is skipped, nothing runs backwards.
+#
+# Of all paths we want the one with the least sum of distances. There are too many to try, but the best path to (i, j) must
+# come through one of three neighbours, so a table fills itself (Sakoe and Chiba 1978). This is **dynamic time warping** (DTW):
+#
+# $$D(i, j) = d(x_i, y_j) + \min\{D(i-1, j-1),\ D(i-1, j),\ D(i, j-1)\}$$
+
+# %% [markdown]
+# ### Exercise 11.1 ●●○ 8 min
+# Write `accumulate`. `local` is a float array (T, S): the distance of each frame of x to each frame of y. Return the float
+# array D (T, S) of the formula above; neighbours outside the table do not count, and D(0, 0) is `local[0, 0]`. Do not change
+# `local`. Example: for x = [1, 2, 3] and y = [2, 3, 4],
+# `local = [[1, 2, 3], [0, 1, 2], [1, 0, 1]]` gives `[[1, 3, 6], [1, 2, 4], [2, 1, 2]]`: the last corner, 2, is the cost.
+# <details><summary>Hint: the idea</summary>Put a border of infinity above and to the left, with a single 0 at its corner. Then every cell has three neighbours.</details>
+# <details><summary>Hint: pseudocode</summary>D = array (T + 1, S + 1) full of infinity; D[0, 0] = 0; for each i, j: D[i+1, j+1] = local[i, j] + the least of D[i, j], D[i, j+1], D[i+1, j]; return D without its border.</details>
+
+
+# %% tags=["exercise"]
+def accumulate(local):  # (T, S) -> (T, S)
+    ### BEGIN SOLUTION
+    total = np.full((local.shape[0] + 1, local.shape[1] + 1), np.inf)
+    total[0, 0] = 0
+    for i, j in np.ndindex(local.shape):
+        total[i + 1, j + 1] = local[i, j] + min(total[i, j], total[i, j + 1], total[i + 1, j])
+    return total[1:, 1:]
+    ### END SOLUTION
+
+
+# %%
+check.ex11_1(accumulate)
+
+# %% [markdown]
+# ### Exercise 11.2 ●●○ 7 min
+# The table knows the cost; the path has to be traced back from its last corner. Write `trace`. `total` is a table D (T, S)
+# as above. Return the path as a list of pairs of ints, **from (0, 0) to (T - 1, S - 1)**; each step back goes to the
+# neighbour with the least D, and of equal ones to the diagonal first, then to (i - 1, j). Example: the table of exercise
+# 11.1 gives `[(0, 0), (1, 0), (2, 1), (2, 2)]`.
+# <details><summary>Hint: the idea</summary>Walk from the corner to (0, 0). At the upper and left edge only one neighbour is inside the table. Turn the list round at the end.</details>
+# <details><summary>Hint: pseudocode</summary>path = [(T-1, S-1)]; while its last pair is not (0, 0): list the neighbours inside the table, in the order diagonal, up, left; append the one with least total (min keeps the first of equals); return the path reversed.</details>
+
+
+# %% tags=["exercise"]
+def trace(total):  # (T, S) -> [(0, 0), ..., (T - 1, S - 1)]
+    ### BEGIN SOLUTION
+    path = [(total.shape[0] - 1, total.shape[1] - 1)]
+    while path[-1] != (0, 0):
+        i, j = path[-1]
+        steps = [(a, b) for a, b in ((i - 1, j - 1), (i - 1, j), (i, j - 1)) if a >= 0 and b >= 0]
+        path.append(min(steps, key=lambda pair: total[pair]))
+    return path[::-1]
+    ### END SOLUTION
+
+
+# %%
+check.ex11_2(trace)
+
+# %% [markdown]
+# Both together, with one more wish: a **window** that keeps the path within some frames of the straight line between its
+# ends, so that no warp gets absurd. For unequal lengths that line is not the diagonal of a square, so the window is scaled;
+# else its last corner could lie outside.
+
+
+# %%
+def dtw(x, y, *, metric="euclidean", window=None):
+    local = cdist(x, y, metric)
+    if window is not None:
+        i, j = np.ogrid[: len(x), : len(y)]
+        off = np.abs(i * (len(y) - 1) - j * (len(x) - 1))
+        local[off > window * (min(len(x), len(y)) - 1)] = np.inf
+    total = np.full((len(x) + 1, len(y) + 1), np.inf)
+    total[0, 0] = 0
+    for i, j in np.ndindex(local.shape):
+        total[i + 1, j + 1] = local[i, j] + min(total[i, j], total[i, j + 1], total[i + 1, j])
+    path = [(len(x) - 1, len(y) - 1)]
+    while path[-1] != (0, 0):
+        i, j = path[-1]
+        steps = ((i - 1, j - 1), (i - 1, j), (i, j - 1))
+        path.append(min(steps, key=lambda pair: total[pair[0] + 1, pair[1] + 1]))
+    return alignment.Alignment(total[-1, -1], np.array(path[::-1]))
+
+
+# %% [markdown]
+# The package's `alignment.dtw` is the same, compiled. How much faster?
+
+# %%
+ours, theirs = dtw(slow, fast, window=10), alignment.dtw(slow, fast, window=10)
+assert np.isclose(ours.cost, theirs.cost) and (ours.path == theirs.path).all()
+for function in (dtw, alignment.dtw):
+    start = time.perf_counter()
+    for _ in range(5):
+        function(slow, fast, window=10)
+    print(f"{function.__module__:30} {1000 * (time.perf_counter() - start) / 5:8.3f} ms")
+
+# %% [markdown]
+# **Two conventions.** Before you compare a cost with another program's, ask what it sums up:
+
+# %%
+x, y = np.array([[1.0], [2], [3]]), np.array([[2.0], [3], [4]])
+distances, squares = alignment.dtw(x, y).cost, alignment.dtw(x, y, metric="sqeuclidean").cost
+print(
+    f"sum of distances {distances} (librosa, ours); root of the sum of squares {squares**0.5:.3f} (tslearn, dtaidistance)"
+)
+
+# %% [markdown]
+# Now the table of the two sevens with its path, and the sevens laid along it:
+
+# %% tags=["further"]
+path = alignment.dtw(slow, fast).path
+
+
+def draw_table(x, y, found, title, axes):
+    axes.imshow(cdist(x, y), cmap="Greys", origin="lower", aspect="auto")
+    axes.plot(found[:, 1], found[:, 0], color=plotting.COLORS[3], linewidth=3)
+    axes.plot([0, len(y) - 1], [0, len(x) - 1], "--", color=plotting.COLORS[4], linewidth=2)
+    axes.set(title=title, xlabel="frame of y (fast)", ylabel="frame of x (slow)")
+    axes.grid(False)
+
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2))
+draw_table(slow, fast, path, "distances (dark: far), path, straight line", left)
+for k, (x, look) in enumerate(((slow[path[:, 0]], "o-"), (fast[path[:, 1]], "s-"))):
+    right.plot(x[:, 0], look, color=(ONE, TWO)[k], markersize=4, label=("slow", "fast")[k])
+right.set(title="along the path", xlabel="step of the path", ylabel="first MFCC (loudness), scaled")
+_ = figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
+
+# %% [markdown] tags=["alt"]
+# *Figure: left, a grey table of distances between all frames of the two sevens; the cheapest path runs through light cells
+# and bends away from the dashed straight line between the corners. Right, the first MFCC of both sevens read along the path:
+# the two curves now rise and fall together.*
+
+# %%
+straight = np.linalg.norm(slow - stretch(fast, len(slow)), axis=1).mean()
+print(f"distance a frame: stretched {straight:.2f}, along the path {cdist(slow, fast)[tuple(path.T)].mean():.2f}")
+
+# %% [markdown]
+# ### Try it: how free may the path be?
+#
+# A window of 0 forces the path to the straight line. Widen it, and watch path and cost. Then choose a "seven" against a
+# "one": DTW finds a path for *anything*. Only the cost tells that something is wrong, so a very free path is no virtue.
+
+# %% tags=["further"]
+ones = [scaled(x) for x, y in zip(train_x, train_y) if y == 1]
+PAIRS = {"two sevens": (slow, fast), "seven and one": (slow, ones[1]), "same speaker speed": (sevens[0], sevens[1])}
+
+
+def show_path(pair, window):
+    x, y = PAIRS[pair]
+    figure, axes = plt.subplots(figsize=(6.4, 4.6))
+    try:
+        found = alignment.dtw(x, y, window=window)
+    except ValueError:
+        found = None
+    cells = np.zeros((1, 2), int) if found is None else found.path
+    title = (
+        "no path fits into the window"
+        if found is None
+        else f"cost {found.cost:.0f}, {found.cost / len(cells):.2f} a step"
+    )
+    draw_table(x, y, cells, f"{pair}: {title}", axes)
+    axes.set(xlabel="frame of y", ylabel="frame of x")
+    return figure
+
+
+_ = widgets.explore(show_path, pair=list(PAIRS), window=IntSlider(value=3, min=0, max=20))
+
+# %% [markdown] tags=["alt"]
+# *Figure: the table of distances of a pair of recordings with the cheapest path inside the window, beside the dashed
+# straight line. The title gives the cost in all and for each step.*
+
+# %% [markdown]
+# Up to which window does the cost of the two sevens fall? Beyond that the path already goes where it likes.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 Whose neighbour are you?
+#
+# The plainest use: name a new recording after the **nearest template**, a recording with a known label. The rival resamples
+# everything to the same number of frames and takes the mean distance frame by frame: no warp, same frames, same metric.
+#
+# Both get a fair trial on validation recordings: number of frames, window, and with or without **deltas** (how fast each
+# number is changing, appended as 13 more). One more choice, for DTW: divide the cost by the number of steps, because long
+# paths have larger sums. (About 8 s.)
+
+
+# %%
+def warped(queries, templates, window=None):  # cost a step: (queries, templates)
+    found = [[alignment.dtw(q, t, window=window) for t in templates] for q in queries]
+    return np.array([[one.cost / len(one.path) for one in row] for row in found])
+
+
+def resampled(queries, templates, frames):
+    q, t = (np.stack([stretch(x, frames) for x in many]) for many in (queries, templates))
+    return sum(cdist(q[:, k], t[:, k]) for k in range(frames)) / frames
+
+
+# %% [markdown]
+# Five **rounds**: each deals the training and test recordings anew, 60 templates and 15 queries a digit. (Folded.)
+
+# %% tags=["further"]
+SIZES = mm.per_profile(smoke=(1, 3, 6), quick=(5, 20, 60), full=(5, 20, 60))
+QUERIES = mm.per_profile(smoke=3, quick=15, full=60)
+pool_x, pool_y = np.concatenate([train_x, test_x]), np.concatenate([train_y, test_y])
+
+
+def deltas(x):
+    p = np.pad(x, ((2, 2), (0, 0)), mode="edge")
+    return (2 * p[4:] + p[3:-1] - p[1:-3] - 2 * p[:-4]) / 10
+
+
+def with_deltas(x):
+    return np.hstack([scaled(x), 3 * deltas(scaled(x))])  # times 3: about as large as the others
+
+
+def deal(seed):
+    """Row numbers of templates (60 * 10, digit after digit: 0 to 9, 0 to 9 ...) and of queries."""
+    rng = np.random.default_rng(seed)
+    shuffled = np.stack([rng.permutation(np.flatnonzero(pool_y == digit)) for digit in range(10)], 1)
+    return shuffled[: SIZES[-1]].ravel(), shuffled[SIZES[-1] : SIZES[-1] + QUERIES].ravel()
+
+
+def accuracy(costs, templates, truth):
+    return 100 * (pool_y[templates][: costs.shape[1]][costs.argmin(1)] == truth).mean()
+
+
+asked = np.concatenate([np.flatnonzero(valid_y == digit)[:QUERIES] for digit in range(10)])
+known = deal(0)[0][: 10 * SIZES[1]]
+print(f"validation accuracy in %, {SIZES[1]} templates a digit")
+scores = {}
+for frames, make in (("plain", scaled), ("deltas", with_deltas)):
+    queries, templates = [make(valid_x[k]) for k in asked], [make(pool_x[k]) for k in known]
+    tables = {f"resampled to {n}": (resampled, n) for n in (10, 20, 30)} | {
+        "DTW, window 10": (warped, 10),
+        "DTW": (warped, None),
+    }
+    for name, (rule, setting) in tables.items():
+        scores[rule, frames, setting] = accuracy(rule(queries, templates, setting), known, valid_y[asked])
+        print(f"{name:15} {frames:7} {scores[rule, frames, setting]:.1f}")
+chosen = {rule: max((key for key in scores if key[0] is rule), key=scores.get)[1:] for rule in (warped, resampled)}
+print({rule.__name__: setting for rule, setting in chosen.items()})
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** With 5, 20 and 60 templates a digit: where does warping help most? Will its lead grow or shrink?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: ask what else could make up for a missing warp. Do not answer before the figure. (The next cell takes
+# about 15 s; take the predictions while it runs.)
+
+# %% [markdown]
+# Now the queries, each method with its own best setting (about 15 s):
+
+# %%
+MAKE = {"plain": scaled, "deltas": with_deltas}
+right = {"DTW": [], "resampled": []}
+for seed in ROUNDS:
+    known, asked = deal(seed)
+    for name, rule in (("DTW", warped), ("resampled", resampled)):
+        frames, setting = chosen[rule]
+        templates, queries = ([MAKE[frames](pool_x[k]) for k in rows] for rows in (known, asked))
+        table = rule(queries, templates, setting)
+        right[name].append([accuracy(table[:, : 10 * n], known, pool_y[asked]) for n in SIZES])
+right = {name: np.array(values) for name, values in right.items()}
+plotting.lines(
+    SIZES, right, xlabel="templates a digit", ylabel="digits named rightly, in %", logx=True, baseline=("chance", 10)
+)
+
+# %% [markdown] tags=["alt"]
+# *Figure: accuracy against the number of templates a digit, with 95 % bands over five rounds and a dashed line at chance.
+# Both curves rise steeply. DTW is above the resampled rival; the gap is clear with few templates and has nearly closed with the most.*
+
+# %%
+mm.claim("11.1", "DTW nearest neighbour, most templates", right["DTW"][:, 2], margin=95, unit="%")
+lead = right["DTW"] - right["resampled"]
+mm.claim("11.2", "DTW beats resampling with the middle number of templates", lead[:, 1], unit="points")
+for k, n in enumerate(SIZES):
+    print(f"{n:2} templates: DTW {interval(right['DTW'][:, k])} %, lead {interval(lead[:, k]):+} points")
+
+# %% [markdown]
+# Templates can replace warping: among 60 sevens some were spoken at your pace. A clever distance earns most where examples
+# are scarce. And all this is **optimistic**: the file does not say who speaks, so the same six people are among templates and
+# queries. Rounds share recordings, too, which makes intervals a little narrow.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 A model instead of templates
+#
+# Sixty templates are sixty comparisons. A **hidden Markov model** (HMM) tells a short story instead: a word passes through K
+# **states**, say the pieces of "s-e-v-e-n". In state k frames look like a Gaussian with mean $\mu_k$ and a variance for each
+# number; after each frame the word stays in its state or moves on to the next. The states are hidden: we only see frames.
+# Three numbers tell all: `start` (K,), `transition` (K, K), whose row i says where state i goes next, and the density
+# $b_k(x_t)$ of frame t under state k.
+#
+# Frames here are MFCCs minus their mean over the recording (a microphone's colour goes with it), with deltas.
+
+
+# %%
+def frames_of(x):
+    x = x - x.mean(0)
+    return np.hstack([x, deltas(x)])
+
+
+known, asked = deal(0)
+spoken = [frames_of(pool_x[k]) for k in known if pool_y[k] == 7]
+model = alignment.GaussianHMM(8, topology="left-to-right", max_iter=10, variance_floor=0.01).fit(spoken)
+print(model.transition_.round(2)[:4])
+
+# %% [markdown]
+# How probable is a recording? Add up over all ways through the states. **Forward** does it frame by frame: $\alpha_t(k)$ is the
+# probability of the frames so far *and* of being in state k now (the code keeps logarithms of densities):
+#
+# $$\alpha_{t+1}(k) = b_k(x_{t+1}) \sum_i \alpha_t(i)\, A_{ik}$$
+
+# %%
+recording = spoken[0]
+emission = np.stack(
+    [-((recording - m) ** 2 / v + np.log(2 * np.pi * v)).sum(1) / 2 for m, v in zip(model.means_, model.variances_)], 1
+)
+alpha = model.start_ * np.exp(emission[0])
+for t in range(1, len(recording)):
+    alpha = (alpha @ model.transition_) * np.exp(emission[t])
+    if t in (1, 3, 6, 10, len(recording) - 1):
+        print(f"after frame {t:2}: probability {alpha.sum():.3g}")
+
+# %% [markdown]
+# **Underflow.** Each density is tiny; a few multiplied are smaller than any number a computer can hold, and become 0, the
+# same for every model. There are two cures: work with logarithms throughout, or rescale after each frame and keep the scale.
+# Logarithms first: a product becomes a sum, and a sum a `logsumexp`.
+
+
+# %%
+def log_likelihood(emission, start, transition):  # (T, K), (K,), (K, K) -> number
+    with np.errstate(divide="ignore"):  # log 0 = -infinity is meant: a step that cannot be taken
+        alpha, steps = np.log(start) + emission[0], np.log(transition)
+    for frame in emission[1:]:
+        alpha = logsumexp(alpha[:, None] + steps, axis=0) + frame
+    return logsumexp(alpha)
+
+
+by_hand = log_likelihood(emission, model.start_, model.transition_)
+assert np.isclose(by_hand, model.score([recording])[0], rtol=1e-9)
+print(f"log-likelihood {by_hand:.2f}, by hand and by the package")
+
+# %% [markdown]
+# ### Exercise 11.3 ●●○ 6 min
+# The other cure. Write `forward_step`. `alpha` (K,) are probabilities that sum to 1, `transition` (K, K) as above,
+# `log_density` (K,) the logarithms of this frame's densities, which may be as low as -2000. Return `(new_alpha, log_scale)`:
+# `new_alpha` (K,) in proportion to $\sum_i \alpha_i A_{ik}\, b_k$ but summing to 1, and the logarithm of the sum that you divided
+# by. Example: alpha `[1, 0]`, transition `[[0.5, 0.5], [0, 1]]`, log densities log `[0.2, 0.6]` gives `([0.25, 0.75], log 0.4)`.
+# <details><summary>Hint: the idea</summary>Take the largest log density out before exp, so that one density is 1; put it back into the log scale.</details>
+# <details><summary>Hint: pseudocode</summary>peak = max of log_density; new = (alpha @ transition) * exp(log_density - peak); total = sum of new; return new / total, log(total) + peak.</details>
+
+
+# %% tags=["exercise"]
+def forward_step(alpha, transition, log_density):  # (K,), (K, K), (K,) -> (K,), number
+    ### BEGIN SOLUTION
+    peak = log_density.max()
+    new = (alpha @ transition) * np.exp(log_density - peak)
+    return new / new.sum(), np.log(new.sum()) + peak
+    ### END SOLUTION
+
+
+# %%
+check.ex11_3(forward_step)
+
+# %% [markdown]
+# Forward sums over all ways; **Viterbi** looks for the single best one. It is DTW again: a table, a best predecessor for each
+# cell, a trace back. Only the costs are log-probabilities now, and we want the largest.
+
+# %% [markdown]
+# ### Exercise 11.4 ●●○ 8 min
+# Write `viterbi`. `emission` (T, K), `log_start` (K,), `log_transition` (K, K) are logarithms (some are `-inf`). Return the
+# most probable sequence of states as a list of T ints. Example: emission log `[[.9, .1], [.5, .5], [.1, .9]]`, start log
+# `[.5, .5]`, transition log `[[.8, .2], [.3, .7]]` gives `[0, 0, 1]` (probability .5 · .9 · .8 · .5 · .2 · .9).
+# <details><summary>Hint: the idea</summary>best[k] is the log probability of the best way that ends in state k. For each k remember which state it came from.</details>
+# <details><summary>Hint: pseudocode</summary>best = log_start + emission[0]; for each later frame: ways = best[:, None] + log_transition; keep ways.argmax(0); best = ways.max(0) + frame; then path = [best.argmax()], and through the kept rows, last first, append row[path[-1]]; reverse.</details>
+
+
+# %% tags=["exercise"]
+def viterbi(emission, log_start, log_transition):  # (T, K), (K,), (K, K) -> T ints
+    ### BEGIN SOLUTION
+    best, came = log_start + emission[0], []
+    for frame in emission[1:]:
+        ways = best[:, None] + log_transition
+        came.append(ways.argmax(0))
+        best = ways.max(0) + frame
+    path = [int(best.argmax())]
+    for row in reversed(came):
+        path.append(int(row[path[-1]]))
+    return path[::-1]
+    ### END SOLUTION
+
+
+# %%
+check.ex11_4(viterbi)
+
+# %% [markdown]
+# **Where do means and variances come from?** If we knew each frame's state, we would average its frames. We do not, so we
+# count softly. Forward and its mirror image, backward, give $\gamma_t(k)$, the probability of state k at frame t given the
+# *whole* recording. Each frame then counts for each state by that share:
+#
+# $$\mu_k = \frac{\sum_t \gamma_t(k)\, x_t}{\sum_t \gamma_t(k)}$$
+#
+# New means give new shares, and so on: **Baum-Welch**. Start with equal pieces; no round can lower the likelihood of the
+# training recordings, as long as no variance hits its floor. One round by hand:
+
+# %%
+pieces = alignment.GaussianHMM(8, topology="left-to-right", max_iter=0, variance_floor=0.01).fit(spoken)
+shares, stacked = np.concatenate(pieces.posteriors(spoken)), np.concatenate(spoken)
+means = shares.T @ stacked / shares.sum(0)[:, None]
+once = alignment.GaussianHMM(8, topology="left-to-right", max_iter=1, variance_floor=0.01).fit(spoken)
+assert np.allclose(means, once.means_)
+print("log-likelihood a frame, before each round:", (np.array(model.log_likelihoods_) / len(stacked)).round(2))
+
+# %% tags=["further"]
+figure, grid = plt.subplots(1, 2, figsize=(11, 3.8), sharey=True)
+for axes, (name, one) in zip(grid, {"equal pieces": pieces, "after Baum-Welch": model}.items()):
+    axes.imshow(one.posteriors([recording])[0].T, aspect="auto", cmap="Greys", origin="lower", vmin=0, vmax=1)
+    axes.plot(one.decode([recording])[0][0], color=plotting.COLORS[3], linewidth=3, label="Viterbi")
+    axes.set(title=name, xlabel="frame", xticks=range(0, len(recording), 5))
+    axes.grid(False)
+grid[0].set(ylabel="state", yticks=range(8))
+_ = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right")
+
+# %% [markdown] tags=["alt"]
+# *Figure: the soft shares of eight states over the frames of one "seven" (dark: nearly sure), with the Viterbi path, before
+# and after training. Both are stairs from state 0 at the start to the last state at the end; after training the stairs have
+# other lengths, and most frames belong to one state nearly for sure.*
+
+# %% [markdown]
+# Another alignment, between a recording and a story this time: the stairs say which frames are which piece of "seven".
+#
+# Ten such models make a classifier: the digit whose model gives the recording the highest likelihood. The number of states
+# is chosen on validation recordings; the models learn from the very 60 templates of section 2. (About 10 s.)
+
+
+# %%
+def digit_models(rows, states=8):
+    settings = dict(topology="left-to-right", max_iter=10, variance_floor=0.01)
+    by_digit = [[frames_of(pool_x[k]) for k in rows if pool_y[k] == digit] for digit in range(10)]
+    return [alignment.GaussianHMM(min(states, max(map(len, x))), **settings).fit(x) for x in by_digit]
+
+
+def hmm_accuracy(models, recordings, truth):
+    recordings = [frames_of(x) for x in recordings]
+    return 100 * (np.stack([one.score(recordings) for one in models]).argmax(0) == truth).mean()
+
+
+for states in (4, 8, 12):
+    print(f"{states:2} states: validation {hmm_accuracy(digit_models(deal(0)[0], states), valid_x, valid_y):.1f} %")
+hmm = [hmm_accuracy(digit_models(deal(s)[0]), pool_x[deal(s)[1]], pool_y[deal(s)[1]]) for s in ROUNDS]
+
+# %%
+mm.claim("11.3", "ten HMMs of 8 states name the digit", hmm, margin=90, unit="%")
+print(f"DTW with all templates minus HMMs: {interval(right['DTW'][:, 2] - hmm):+} points; chance is 10 %")
+print(f"comparisons for one query: DTW {10 * SIZES[2]}, HMMs 10")
+
+# %% [markdown]
+# On six voices that are among the templates, templates win; ten models are sixty times fewer comparisons. What templates
+# cannot give at all is a *probability*, which is why HMMs carried speech recognition for thirty years, and why their
+# forward sums come back in lesson 12.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 A warp with a gradient
+#
+# DTW's minimum has a corner wherever two paths tie, and its gradient sees one path only. **Soft-DTW** (Cuturi and Blondel
+# 2017) replaces min by a soft minimum, so that all paths have a say, the cheaper the louder:
+#
+# $$\text{softmin}_\gamma(a, b, c) = -\gamma \log\left(e^{-a/\gamma} + e^{-b/\gamma} + e^{-c/\gamma}\right)$$
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** DTW of a sequence with itself is 0. What is soft-DTW of a sequence with itself: 0, more, or less?
+
+# %%
+x = torch.tensor(np.stack([slow]))
+for gamma in (0.1, 1.0, 10.0):
+    own = alignment.soft_dtw(x, x, gamma).item()
+    print(
+        f"gamma {gamma:4}: with itself {own:9.3f}, divergence {alignment.soft_dtw_divergence(x, x, gamma).item():.3f}"
+    )
+
+# %% [markdown]
+# Less: softmin(0, 0, 0) = $-\gamma \log 3$, and many paths cost nearly nothing. A loss whose value at a perfect match is not even its
+# least value is a trap. The **divergence** (Blondel and others 2021) takes half of both self-costs off: 0 for equal sequences,
+# above 0 for others.
+#
+# A use: the **average seven**. Resample 20 sevens and take their plain mean, and "v" falls on "e": it blurs. Instead let gradient
+# descent move a sequence until its soft-DTW to all 20 is least. Is it a better seven? Judge it by its work: ten averages,
+# one a digit, as the *only* templates. (About 3 s.)
+
+
+# %%
+def averages(sequences, gamma=1.0, steps=40):  # arrays (T_i, d) -> plain mean, soft-DTW mean: (T, d)
+    plain = np.mean([stretch(x, int(np.median([len(x) for x in sequences]))) for x in sequences], 0)
+    z, lengths = torch.tensor(plain, requires_grad=True), torch.tensor([len(x) for x in sequences])
+    padded = pad_sequence([torch.tensor(x) for x in sequences], batch_first=True)
+    optimizer = torch.optim.Adam([z], lr=0.1)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        costs = alignment.soft_dtw(z.expand(len(padded), -1, -1), padded, gamma, y_lengths=lengths)
+        (costs / lengths).mean().backward()
+        optimizer.step()
+    return plain, z.detach().numpy()
+
+
+# %%
+worth = {"plain mean": [], "soft-DTW mean": [], "one template": []}
+for seed in ROUNDS:
+    known, asked = deal(seed)
+    by_digit = [[scaled(pool_x[k]) for k in known if pool_y[k] == digit][:20] for digit in range(10)]
+    plain, soft = zip(*map(averages, by_digit))
+    queries = [scaled(pool_x[k]) for k in asked]
+    for name, templates in zip(worth, (plain, soft, [x[0] for x in by_digit])):
+        worth[name].append(100 * (warped(queries, templates).argmin(1) == pool_y[asked]).mean())
+print({name: str(interval(values)) for name, values in worth.items()})
+print(f"soft-DTW mean minus plain mean: {interval(np.subtract(worth['soft-DTW mean'], worth['plain mean'])):+} points")
+
+# %% [markdown]
+# One sequence that keeps its edges stands for twenty. The gradient is what lesson 12 and many alignment losses live on.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 The talking mouth
+#
+# Now two **modalities**. A synthesiser speaks sentences such as "place blue at f two now". From its own list of phonemes (the
+# sounds of a language) with their times, a mouth is drawn, 25 pictures a second; neighbouring sounds blend, some noise is
+# added. All synthetic, so we know the truth. In the test part the film is **out of step** by a smooth offset that comes and
+# goes and nobody tells us. Which moment of the sound belongs to each picture?
+
+# %% tags=["further"]
+SHIFT = 6.0  # pictures at most
+first = mm.load("talking_mouth", shift="warp", frames=SHIFT)
+sentences = mm.data.table("talking_mouth")
+ITEM, ROW = first.test[3]
+said = sentences.iloc[int(ROW)]
+samples, rate = speak(said["text"], said["voice"], said["rate"])
+print(said["text"], {key: tuple(value.shape) for key, value in ITEM.items() if key in ("audio", "image")})
+Audio(decimate(samples, 3), rate=rate // 3)
+
+# %% tags=["further"]
+picked = np.linspace(14, len(ITEM["image"]) - 20, 8).astype(int)
+plotting.images([ITEM["image"][k, 0] for k in picked], [f"{k / 25:.2f} s" for k in picked])
+
+# %% [markdown] tags=["alt"]
+# *Figure: eight drawn mouths of one sentence in a row, each with its time in the film: some shut, some wide open, some
+# round, some with teeth.*
+
+# %% [markdown]
+# DTW needs a distance between a sound frame and a picture. There is none: one is 13 numbers in decibels, the other 768 grey
+# values. The first idea of everybody: **loud means open**. Both are single curves; scale them and warp.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** Name a loud sound with a nearly shut mouth. Name a silent moment with an open one. Will loudness do?
+
+# %% [markdown]
+# The better idea: **learn** from sentences that are in step what the mouth looks like for a sound. A picture becomes four
+# numbers by principal components (lesson 6). Ridge regression foretells them from nine MFCC frames around the moment. Then both
+# streams are sequences of the *same* four numbers, one foretold, one seen.
+
+
+# %% tags=["further"]
+def around(sound, k=4):
+    """Each MFCC frame with k neighbours on both sides, one row a picture (25 a second): (T, 13 (2 k + 1))."""
+    padded = np.pad(sound, ((k, k), (0, 0)), mode="edge")
+    return np.hstack([padded[j : j + len(sound)] for j in range(2 * k + 1)])[::2]
+
+
+def pixels(item):
+    return item["image"].flatten(1).numpy()
+
+
+# %%
+class Lipreader:
+    """From sound to mouth, learned on sentences that are in step."""
+
+    def fit(self, split, alpha=10.0):
+        items = [item for item, _ in split]
+        pictures = np.concatenate([pixels(item) for item in items])
+        self.pca = PCA(4, svd_solver="randomized", random_state=0).fit(pictures[::3])
+        self.size = np.sqrt(self.pca.explained_variance_)
+        heard = np.concatenate([around(item["audio"].numpy())[: len(item["image"])] for item in items])
+        self.mean, self.spread = heard.mean(0), heard.std(0)
+        self.ridge = Ridge(alpha).fit((heard - self.mean) / self.spread, self.pca.transform(pictures) / self.size)
+        return self
+
+    def seen(self, item):  # (T, 4)
+        return self.pca.transform(pixels(item)) / self.size
+
+    def foretold(self, item):  # (T, 4)
+        heard = around(item["audio"].numpy())[: len(item["image"])]
+        return self.ridge.predict((heard - self.mean) / self.spread)
+
+
+# %% [markdown]
+# ### Exercise 11.5 ●○○ 5 min
+# A path is a list of pairs; a film editor wants one moment for each picture. Write `moments`. `path` is an int array (L, 2)
+# of pairs (sound frame, picture), such as `dtw` gives; pictures run from 0 to S - 1 and each occurs at least once. Return a
+# float array (S,): the mean of the sound frames that go with each picture. Example: `[[0, 0], [1, 0], [2, 1]]` gives `[0.5, 2]`.
+# <details><summary>Hint: the idea</summary>For each picture: the sum of its sound frames, divided by how many there are. np.bincount does both.</details>
+# <details><summary>Hint: pseudocode</summary>total = bincount of column 1, weights column 0; count = bincount of column 1; return total / count.</details>
+
+
+# %% tags=["exercise"]
+def moments(path):  # (L, 2) -> (S,)
+    ### BEGIN SOLUTION
+    return np.bincount(path[:, 1], weights=path[:, 0]) / np.bincount(path[:, 1])
+    ### END SOLUTION
+
+
+# %%
+check.ex11_5(moments)
+
+# %% [markdown]
+# The rivals get the same two streams and look for the least squared difference: the **best constant lag** (what lip-sync tools
+# do), and the **best straight line**, lag and speed together. The **error** of a sentence is the median over pictures while
+# somebody speaks, in pictures of 1/25 s. (Folded. About 8 s.)
+
+# %% tags=["further"]
+LAGS, SPEEDS = np.arange(-10, 10.01, 0.5), np.arange(0.7, 1.31, 0.05)
+
+
+def by_path(foretold, seen, window=None):
+    path = alignment.dtw(foretold, seen, window=window).path
+    return np.bincount(path[:, 1], weights=path[:, 0]) / np.bincount(path[:, 1])
+
+
+def by_line(foretold, seen, speeds=(1.0,)):
+    steps, middle = np.arange(len(seen)), (len(seen) - 1) / 2
+    lines = [middle + (steps - middle) * speed + lag for lag in LAGS for speed in speeds]
+    read = [np.stack([np.interp(line, steps, column) for column in foretold.T], 1) for line in lines]
+    return lines[int(np.argmin([((one - seen) ** 2).sum() for one in read]))]
+
+
+def loud_and_open(item):
+    """Loudness and the number of dark pixels, both (T, 1), mean 0, spread 1."""
+    curves = around(item["audio"].numpy(), 0)[: len(item["image"]), :1], (pixels(item) < 0.3).sum(1)[:, None]
+    return tuple((x - x.mean()) / (x.std() + 1e-9) for x in curves)
+
+
+def guesses(reader, item):
+    foretold, seen = reader.foretold(item), reader.seen(item)
+    curves = loud_and_open(item)
+    return {
+        "no alignment": np.arange(len(seen)),
+        "loudness, DTW": by_path(*curves, window=LOUD_WINDOW),
+        "constant lag": by_line(foretold, seen),
+        "straight line": by_line(foretold, seen, SPEEDS),
+        "learned, DTW": by_path(foretold, seen),
+    }
+
+
+def error(moments, item):
+    return np.median(np.abs(moments - item["when"].numpy())[item["spoken"].numpy()])
+
+
+def errors(reader, split):
+    rows = [{name: error(found, item) for name, found in guesses(reader, item).items()} for item, _ in split]
+    return {name: np.mean([row[name] for row in rows]) for name in rows[0]}
+
+
+by_window = {
+    w: np.mean([error(by_path(*loud_and_open(item), w), item) for item, _ in first.valid]) for w in (4, 8, 16, None)
+}
+LOUD_WINDOW = min(by_window, key=by_window.get)
+print("loudness, validation error by window:", {w: round(float(e), 2) for w, e in by_window.items()})
+
+# %%
+readers, warp = [], []
+for seed in ROUNDS:
+    parts = first if seed == 0 else mm.load("talking_mouth", shift="warp", frames=SHIFT, seed=seed)
+    readers.append(Lipreader().fit(parts.train))
+    warp.append(errors(readers[-1], parts.test))
+warp = {name: np.array([row[name] for row in warp]) for name in warp[0]}
+plotting.bars(warp, ylabel="median error, pictures")
+
+# %% [markdown] tags=["alt"]
+# *Figure: median error in pictures for no alignment, loudness with DTW, the best constant lag, the best straight line, and
+# the learned map with DTW, with 95 % intervals over five rounds. The learned map with DTW is lowest by far, at a fraction of
+# a picture; the straight line is second.*
+
+# %%
+mm.claim("11.4", "sound found for each picture, 1.5 minus median error", 1.5 - warp["learned, DTW"], unit="pictures")
+mm.claim(
+    "11.5", "half of no alignment's error minus ours", warp["no alignment"] / 2 - warp["learned, DTW"], unit="pictures"
+)
+for name in ("constant lag", "straight line", "loudness, DTW"):
+    print(f"{name} minus ours: {interval(warp[name] - warp['learned, DTW']):+} pictures")
+
+# %% [markdown]
+# DTW cannot compare what cannot be compared. **The learned map is what made two modalities one**; the path did the rest. Loudness
+# fails because "m" is loud with a shut mouth. See it on one sentence: for some moments of the sound, the picture
+# that the film shows then, the one that DTW picks, and the one that truly belongs there.
+
+# %% tags=["further"]
+found = guesses(readers[0], ITEM)["learned, DTW"]
+when, sounds = ITEM["when"].numpy(), [one for one in said["phonemes"] if one[0]]
+starts = [second for _, second in said["phonemes"]]
+centres = [25 * (a + b) / 2 for a, b in zip(starts, starts[1:])][: len(sounds)]
+off = np.abs(np.interp(centres, when, np.arange(len(when))) - centres)
+shown = np.sort(np.argsort(off)[-8:])  # where the film is most out of step
+figure, grid = plt.subplots(3, len(shown), figsize=(11, 4.4))
+for row, (name, clock) in enumerate((("film as it came", np.arange(len(when))), ("after DTW", found), ("truth", when))):
+    for axes, k in zip(grid[row], shown):
+        axes.imshow(ITEM["image"][np.abs(clock - centres[k]).argmin(), 0], cmap="gray", vmin=0, vmax=1)
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"“{sounds[k][0]}”" if row == 0 else "", loc="center")
+    grid[row][0].set_ylabel(name, rotation=0, ha="right", va="center")
+
+# %% [markdown] tags=["alt"]
+# *Figure: three rows of mouths for eight sounds of one sentence. Top, what the film shows at that moment; middle, the picture
+# that DTW picks; bottom, the right one. In the top row several mouths have the wrong shape for their sound; the middle row
+# looks like the bottom row.*
+
+# %% tags=["further"]
+figure, axes = plt.subplots(figsize=(9, 4.2))
+for k, (name, line) in enumerate(guesses(readers[0], ITEM).items()):
+    axes.plot(
+        line - np.arange(len(line)), color=plotting.COLORS[k], linewidth=3 if "learned" in name else 1.5, label=name
+    )
+axes.plot(when - np.arange(len(when)), "k--", linewidth=2, label="truth")
+axes.axvspan(*np.flatnonzero(ITEM["spoken"])[[0, -1]], color="#EEEEEE", zorder=0, label="speech")
+axes.set(xlabel="picture", ylabel="offset of its sound, pictures")
+_ = figure.legend(loc="outside right upper")
+
+# %% [markdown] tags=["alt"]
+# *Figure: the offset of the sound against the picture of one sentence: the dashed true curve bends smoothly; the path of the
+# learned map follows it in small stairs while there is speech; the constant lag and the straight line cannot bend, and
+# loudness goes its own way.*
+
+# %% [markdown]
+# In silence (white) nothing ties a picture to a moment, and the path is free. **Now the other way round**: let the film be late by
+# a *constant*, as most real films are. Which method should win?
+
+# %%
+lag = []
+for seed in ROUNDS:
+    test = mm.load("talking_mouth", shift="lag", frames=SHIFT, seed=seed).test
+    lag.append(errors(readers[seed], test))
+for name in lag[0]:
+    print(f"{name:14} {interval([row[name] for row in lag])} pictures")
+
+# %% [markdown]
+# The constant lag wins, as it should: one number to find, all pictures to find it from. DTW pays for its freedom with small
+# errors everywhere. **Use the stiffest model that the fault allows.** Had our warps been gentler, the straight line would have
+# done.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The answer
+#
+# Which sound goes with which frame? **The one that the cheapest path of a table of distances pairs it with, once both streams
+# speak of the same thing.**
+#
+# | you have | take |
+# |---|---|
+# | two recordings of one kind | DTW; few templates gain most |
+# | many recordings of a word | an HMM: states, probabilities, few comparisons |
+# | a loss to differentiate | soft-DTW's divergence |
+# | two modalities | first a map that makes them comparable, then DTW |
+# | a constant delay | cross-correlation, not DTW |
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: let the group name faults of real films (constant delay, drift of a clock, dubbing, a cut) and pick the
+# stiffest model for each before showing the table.
+
+# %% [markdown]
+# ## What can go wrong
+#
+# - **A band for squares.** On unequal lengths an unscaled window shuts the last corner out. Assert both ends of the path.
+# - **Silence.** Warping is free where nothing happens; measure errors where somebody speaks.
+# - **Underflow** gives 0 for every model, and `argmax` then says "zero" without an error.
+# - **A variance that shrinks to nothing** when a state holds one frame: keep a floor.
+# - **Clean data.** Our lips were drawn from the very phonemes that were spoken. On a face, with tongue, beard and light, the
+#   map is far worse, and so is all that follows.
+
+# %% [markdown]
+# ## What articles say, what is true
+#
+# - *"The DTW metric."* It breaks the triangle inequality, so index structures that rely on it give wrong neighbours. See below.
+# - *"DTW distance 1.414."* By which convention? Squared and rooted, or summed; with or without division by the path.
+# - *"Soft-DTW loss."* It is below zero at a perfect match and not least there. Ask for the divergence.
+# - *"In sync."* Lip-sync scores such as SyncNet's search one constant offset over a clip; a smooth warp passes as noise.
+
+# %%
+a, b, c = np.zeros((2, 1)), np.array([[0.0], [2]]), np.array([[2.0]] * 3)
+ab, bc, ac = (alignment.dtw(*pair).cost for pair in ((a, b), (b, c), (a, c)))
+assert ac > ab + bc
+print(f"a to b {ab}, b to c {bc}, but a to c {ac}")
+
+# %% [markdown]
+# ## Three key points
+#
+# 1. DTW finds the cheapest monotone path through a table of distances; the window and the convention are part of the answer.
+# 2. An HMM aligns a recording with a story of states: forward sums over all ways, Viterbi takes the best, Baum-Welch counts softly.
+# 3. Across modalities the hard part is the distance. Learn a map to common ground, then use the stiffest warp that fits the fault.
+
+# %% [markdown]
+# ## Quiz
+#
+# **1.** With many templates DTW's lead over resampling is nearly gone. Why?
+# <details><summary>A: with many templates the paths get longer and their costs less exact</summary>A path depends on its two recordings, not on how many others there are.</details>
+# <details><summary>B: some template was spoken at about the same pace, so no warp is needed</summary>Right. Examples can stand in for the freedom that the warp gives.</details>
+# <details><summary>C: the window was chosen on few templates and is too narrow for many</summary>The window works on pairs; and the rival would not gain from it.</details>
+#
+# **2.** A forward pass returns exactly 0 for all ten digit models. What happened?
+# <details><summary>A: no model allows the path of states that this recording takes</summary>In a left-to-right model every recording has some way through the states.</details>
+# <details><summary>B: the recording is a word which none of the ten models has learned</summary>Then its likelihoods would be low, but not 0, and not equal.</details>
+# <details><summary>C: the product of many small densities fell below the smallest number</summary>Right. Use logarithms, or rescale at each frame and add up the log scales.</details>
+#
+# **3.** A film is late by three pictures from start to end. What should you use?
+# <details><summary>A: the best constant lag, since it has a single number to find</summary>Right. It uses all pictures for one number, and bends nowhere by accident.</details>
+# <details><summary>B: DTW with a wide window, since it can follow any kind of offset</summary>It can, and pays with small errors everywhere: the table above shows it.</details>
+# <details><summary>C: soft-DTW, since it averages over all the paths that are nearly best</summary>It is a smooth cost; the fault is still one number.</details>
+
+# %% [markdown]
+# ## Going further
+#
+# Nothing below is needed for the answer.
+#
+# <details><summary>Step patterns</summary>Sakoe and Chiba also weigh diagonal steps double, or forbid two steps in the same direction in a row, so that no frame is held for long. Librosa takes any list of steps with weights.</details>
+# <details><summary>Real faces</summary>GRID holds 34 people saying such sentences, with word times in .align files. The course's reader is mm.load("grid"), if you have the corpus. SyncNet (Chung and Zisserman 2016) learns both encoders with a contrastive loss, the theme of lesson 13.</details>
+
+# %% [markdown]
+# ## References
+#
+# - Sakoe, H., Chiba, S. (1978). Dynamic programming algorithm optimization for spoken word recognition. IEEE TASSP 26(1).
+# - Rabiner, L. (1989). A tutorial on hidden Markov models and selected applications in speech recognition. Proceedings of the IEEE 77(2).
+# - Cuturi, M., Blondel, M. (2017). Soft-DTW: a differentiable loss function for time-series. ICML.
+# - Blondel, M., Mensch, A., Vert, J.-P. (2021). Differentiable divergences between time series. AISTATS.
+# - Cooke, M., Barker, J., Cunningham, S., Shao, X. (2006). An audio-visual corpus for speech perception and automatic speech recognition. JASA 120(5).
+# - Chung, J. S., Zisserman, A. (2016). Out of time: automated lip sync in the wild. ACCV workshops.
