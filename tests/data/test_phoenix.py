@@ -14,7 +14,7 @@ HEADER = "name|video|start|end|speaker|orth|translation"
 ROWS = {
     "train": [
         ("01April_2010_Thursday_heute-6696", 5, "Signer04", "JETZT WETTER MORGEN", "und nun die wettervorhersage"),
-        ("01April_2010_Thursday_heute-6697", 3, "Signer04", "ORT REGEN DURCH", 'mancherorts "regent" es auch länger'),
+        ("01April_2010_Thursday_heute-6697", 3, "Signer04", "ORT REGEN DURCH", '" mancherorts regent es auch länger'),
         ("30May_2011_Monday_heute-57", 4, "Signer01", "SONNE  SCHEINEN ", " schwacher wind , örtlich böig "),
     ],
     "dev": [("11August_2010_Wednesday_tagesschau-2", 4, "Signer08", "DRUCK TIEF KOMMEN", "tiefer luftdruck bestimmt")],
@@ -63,7 +63,7 @@ def test_videos_with_glosses_and_translations(folder):
             np.testing.assert_allclose(inputs["video"][:, :, 105:].mean(dim=(0, 2, 3)) * 255, (200, 0, 0), atol=0.1)
     batch, masks, target = data.collate([splits.train[0], splits.train[1]])
     assert masks["video"].tolist() == [[True] * 5, [True] * 3 + [False] * 2]
-    assert batch["text"][1] == 'mancherorts "regent" es auch länger'
+    assert batch["text"][1] == '" mancherorts regent es auch länger'
     assert target == ["JETZT WETTER MORGEN", "ORT REGEN DURCH"]
     arrays, _ = splits.train.arrays()
     assert [len(video) for video in arrays["video"]] == [5, 3, 4]
