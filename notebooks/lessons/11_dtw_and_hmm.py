@@ -17,12 +17,13 @@ mm.setup(seed=0)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 One word at two speeds
 #
-# 3,000 real recordings of spoken digits. Each is a sequence of **frames**: at each moment 13 numbers, the MFCCs of lesson 4.
-# A recording is an array `(T, 13)`, and T differs from one to the next. We scale each number by its mean and spread in the
-# validation recordings. (Code that only loads, draws or keeps score is folded; you need not read it.)
+# 3,000 real recordings of spoken digits. Each is a sequence of **frames**: at each moment 13 numbers, the MFCCs of lesson 4,
+# scaled by mean and spread of the validation recordings. A recording is an array `(T, 13)`; T differs. (Code that only
+# loads, draws or keeps score is folded; you need not read it.)
 
 # %% tags=["further"]
 import time
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,60 +40,55 @@ from torch.nn.utils.rnn import pad_sequence
 from mmcourse.data.voice import speak
 from mmcourse.metrics import interval
 
-digits = mm.load("spoken_digits")
-(train_x, train_y), (valid_x, valid_y), (test_x, test_y) = (
-    (inputs["audio"], y) for inputs, y in (part.arrays() for part in (digits.train, digits.valid, digits.test))
-)
-every = np.concatenate(list(valid_x))
-MEAN, SPREAD = every.mean(0), every.std(0)
 ROUNDS, ONE, TWO = range(5), plotting.COLORS[0], plotting.COLORS[1]
+
+# %% [markdown]
+# `stretch(x, frames)` reads a sequence at evenly spread moments. The two sevens below were chosen for the show.
+
+# %% tags=["further"]
+digits = mm.load("spoken_digits")
+parts = [split.arrays() for split in (digits.train, digits.valid, digits.test)]
+(train_x, train_y), (valid_x, valid_y), (test_x, test_y) = ((inputs["audio"], y) for inputs, y in parts)
+MEAN, SPREAD = (f(np.concatenate(list(valid_x)), axis=0) for f in (np.mean, np.std))
 
 
 def scaled(x):
     return (x - MEAN) / SPREAD
 
 
-def stretch(x, frames):
-    """A sequence (T, d) read at `frames` moments, evenly spread from its start to its end: (frames, d)."""
-    moments = np.linspace(0, len(x) - 1, frames)
-    return np.stack([np.interp(moments, np.arange(len(x)), column) for column in x.T], 1)
-
-
-def draw_pairs(panels):
-    """The first MFCC of two sequences, one panel for each (title, x, y)."""
-    figure, grid = plt.subplots(1, len(panels), figsize=(5.5 * len(panels), 3.6), sharey=True, squeeze=False)
-    for axes, (title, x, y) in zip(grid[0], panels):
-        axes.plot(x[:, 0], "o-", color=ONE, markersize=4, label="slow")
-        axes.plot(y[:, 0], "s-", color=TWO, markersize=4, label="fast")
-        axes.set(title=title, xlabel="frame")
-    grid[0][0].set_ylabel("first MFCC (loudness), scaled")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    return figure
+def stretch(x, frames):  # (T, d) -> (frames, d)
+    places = np.linspace(0, len(x) - 1, frames)
+    return np.stack([np.interp(places, np.arange(len(x)), column) for column in x.T], 1)
 
 
 sevens = [scaled(x) for x, y in zip(train_x, train_y) if y == 7]
-slow, fast = sevens[18], sevens[54]  # chosen for the show
+slow, fast = sevens[18], sevens[54]
 print(f"slow {slow.shape}, fast {fast.shape}")
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Two recordings of "seven", one slow, one fast. Stretch the fast one until both are equally long. Do the
 # loud and soft parts of the word now lie on each other? What would have to be true of a slow speaker for that?
 
-# %%
-draw_pairs([("as recorded", slow, fast), ("fast one stretched", slow, stretch(fast, len(slow)))])
+# %% tags=["further"]
+figure, grid = plt.subplots(1, 2, figsize=(11, 3.6), sharey=True)
+for axes, title, other in zip(grid, ("as recorded", "fast one stretched"), (fast, stretch(fast, len(slow)))):
+    axes.plot(slow[:, 0], "o-", color=ONE, markersize=4, label="slow")
+    axes.plot(other[:, 0], "s-", color=TWO, markersize=4, label="fast")
+    axes.set(title=title, xlabel="frame")
+grid[0].set_ylabel("first MFCC\n(loudness), scaled")
+_ = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 # %% [markdown] tags=["alt"]
-# *Figure: the first MFCC of two recordings of "seven" over the frames. As recorded, the fast one is over while the slow one
-# is still in its second half. With the fast one stretched to the same length both end together, but their dips and rises
-# stand at different frames.*
+# *Figure: the first MFCC of two recordings of "seven" over the frames. As recorded, the fast one ends long before the slow
+# one. Stretched, both end together, but their dips and rises stand at different frames.*
 
 # %% [markdown]
-# A slow speaker does not slow down evenly. Some sounds are drawn out, and others, the burst of a "t", cannot be. So we need
-# a **warp**: a path of pairs (i, j) that says frame i of x goes with frame j of y. It starts at (0, 0), ends with both last
-# frames, and each step moves on by one in x, in y, or in both: nothing is skipped, nothing runs backwards.
+# Nobody slows down evenly: vowels are drawn out, the burst of a "t" cannot be. So we need a **warp**: a path of pairs (i, j)
+# that says frame i of x goes with frame j of y. It starts at (0, 0), ends with both last frames, and each step moves on by
+# one in x, in y, or in both: nothing is skipped, nothing runs backwards.
 #
-# Of all paths we want the one with the least sum of distances. There are too many to try, but the best path to (i, j) must
-# come through one of three neighbours, so a table fills itself (Sakoe and Chiba 1978). This is **dynamic time warping** (DTW):
+# We want the path with the least sum of distances. The best path to (i, j) comes through one of three
+# neighbours, so a table fills itself. This is **dynamic time warping** (DTW; Sakoe and Chiba 1978):
 #
 # $$D(i, j) = d(x_i, y_j) + \min\{D(i-1, j-1),\ D(i-1, j),\ D(i, j-1)\}$$
 
@@ -146,9 +142,8 @@ def trace(total):  # (T, S) -> [(0, 0), ..., (T - 1, S - 1)]
 check.ex11_2(trace)
 
 # %% [markdown]
-# Both together, with one more wish: a **window** that keeps the path within some frames of the straight line between its
-# ends, so that no warp gets absurd. For unequal lengths that line is not the diagonal of a square, so the window is scaled;
-# else its last corner could lie outside.
+# Both together, and a **window** that keeps the path within some frames of the straight line between its ends. For unequal
+# lengths that line is no diagonal of a square, so the window is scaled; else the last corner could lie outside.
 
 
 # %%
@@ -158,16 +153,16 @@ def dtw(x, y, *, metric="euclidean", window=None):
         i, j = np.ogrid[: len(x), : len(y)]
         off = np.abs(i * (len(y) - 1) - j * (len(x) - 1))
         local[off > window * (min(len(x), len(y)) - 1)] = np.inf
-    total = np.full((len(x) + 1, len(y) + 1), np.inf)
-    total[0, 0] = 0
-    for i, j in np.ndindex(local.shape):
-        total[i + 1, j + 1] = local[i, j] + min(total[i, j], total[i, j + 1], total[i + 1, j])
-    path = [(len(x) - 1, len(y) - 1)]
-    while path[-1] != (0, 0):
-        i, j = path[-1]
-        steps = ((i - 1, j - 1), (i - 1, j), (i, j - 1))
-        path.append(min(steps, key=lambda pair: total[pair[0] + 1, pair[1] + 1]))
-    return alignment.Alignment(total[-1, -1], np.array(path[::-1]))
+    table = np.pad(local, ((1, 0), (1, 0)), constant_values=np.inf)
+    table[0, 0] = 0
+    for i in range(1, len(x) + 1):
+        for j in range(1, len(y) + 1):
+            table[i, j] += min(table[i - 1, j - 1], table[i - 1, j], table[i, j - 1])
+    path = [(i - 1, j - 1)]
+    while i + j > 2:
+        i, j = min(((i - 1, j - 1), (i - 1, j), (i, j - 1)), key=lambda cell: table[cell])
+        path.insert(0, (i - 1, j - 1))
+    return alignment.Alignment(table[-1, -1], np.array(path))
 
 
 # %% [markdown]
@@ -215,9 +210,9 @@ right.set(title="along the path", xlabel="step of the path", ylabel="first MFCC 
 _ = figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
 
 # %% [markdown] tags=["alt"]
-# *Figure: left, a grey table of distances between all frames of the two sevens; the cheapest path runs through light cells
-# and bends away from the dashed straight line between the corners. Right, the first MFCC of both sevens read along the path:
-# the two curves now rise and fall together.*
+# *Figure: left, a grey table of distances between all frames of the two sevens; the path runs through light cells and
+# bends away from the dashed straight line. Right, the first MFCC of both read along the path: the curves rise and fall
+# together.*
 
 # %%
 straight = np.linalg.norm(slow - stretch(fast, len(slow)), axis=1).mean()
@@ -227,7 +222,7 @@ print(f"distance a frame: stretched {straight:.2f}, along the path {cdist(slow, 
 # ### Try it: how free may the path be?
 #
 # A window of 0 forces the path to the straight line. Widen it, and watch path and cost. Then choose a "seven" against a
-# "one": DTW finds a path for *anything*. Only the cost tells that something is wrong, so a very free path is no virtue.
+# "one": DTW finds a path for *anything*; only the cost tells that something is wrong.
 
 # %% tags=["further"]
 ones = [scaled(x) for x, y in zip(train_x, train_y) if y == 1]
@@ -255,8 +250,8 @@ def show_path(pair, window):
 _ = widgets.explore(show_path, pair=list(PAIRS), window=IntSlider(value=3, min=0, max=20))
 
 # %% [markdown] tags=["alt"]
-# *Figure: the table of distances of a pair of recordings with the cheapest path inside the window, beside the dashed
-# straight line. The title gives the cost in all and for each step.*
+# *Figure: the table of distances of a pair with the cheapest path inside the window and the dashed straight line. The title
+# gives the cost.*
 
 # %% [markdown]
 # Up to which window does the cost of the two sevens fall? Beyond that the path already goes where it likes.
@@ -264,12 +259,11 @@ _ = widgets.explore(show_path, pair=list(PAIRS), window=IntSlider(value=3, min=0
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Whose neighbour are you?
 #
-# The plainest use: name a new recording after the **nearest template**, a recording with a known label. The rival resamples
-# everything to the same number of frames and takes the mean distance frame by frame: no warp, same frames, same metric.
+# The plainest use: name a recording after the **nearest template**, a recording with a known label. The rival resamples
+# everything to one number of frames and takes the mean distance frame by frame: no warp, same frames, same metric.
 #
-# Both get a fair trial on validation recordings: number of frames, window, and with or without **deltas** (how fast each
-# number is changing, appended as 13 more). One more choice, for DTW: divide the cost by the number of steps, because long
-# paths have larger sums. (About 8 s.)
+# Both choose on validation recordings: number of frames, window, and with or without **deltas** (how fast each number is
+# changing, 13 more). DTW's cost is divided by the number of steps, because long paths have larger sums.
 
 
 # %%
@@ -284,7 +278,7 @@ def resampled(queries, templates, frames):
 
 
 # %% [markdown]
-# Five **rounds**: each deals the training and test recordings anew, 60 templates and 15 queries a digit. (Folded.)
+# Five **rounds** deal the training and test recordings anew: 60 templates and 15 queries a digit.
 
 # %% tags=["further"]
 SIZES = mm.per_profile(smoke=(1, 3, 6), quick=(5, 20, 60), full=(5, 20, 60))
@@ -312,6 +306,10 @@ def accuracy(costs, templates, truth):
     return 100 * (pool_y[templates][: costs.shape[1]][costs.argmin(1)] == truth).mean()
 
 
+# %% [markdown]
+# The choice of settings (about 5 s):
+
+# %% tags=["further"]
 asked = np.concatenate([np.flatnonzero(valid_y == digit)[:QUERIES] for digit in range(10)])
 known = deal(0)[0][: 10 * SIZES[1]]
 print(f"validation accuracy in %, {SIZES[1]} templates a digit")
@@ -354,8 +352,8 @@ plotting.lines(
 )
 
 # %% [markdown] tags=["alt"]
-# *Figure: accuracy against the number of templates a digit, with 95 % bands over five rounds and a dashed line at chance.
-# Both curves rise steeply. DTW is above the resampled rival; the gap is clear with few templates and has nearly closed with the most.*
+# *Figure: accuracy against templates a digit, with 95 % bands over five rounds and a dashed line at chance. Both curves rise
+# steeply, DTW above its rival; the gap closes towards the right.*
 
 # %%
 mm.claim("11.1", "DTW nearest neighbour, most templates", right["DTW"][:, 2], margin=95, unit="%")
@@ -365,18 +363,17 @@ for k, n in enumerate(SIZES):
     print(f"{n:2} templates: DTW {interval(right['DTW'][:, k])} %, lead {interval(lead[:, k]):+} points")
 
 # %% [markdown]
-# Templates can replace warping: among 60 sevens some were spoken at your pace. A clever distance earns most where examples
+# Templates can replace warping: among many sevens some were spoken at your pace. A clever distance earns most where examples
 # are scarce. And all this is **optimistic**: the file does not say who speaks, so the same six people are among templates and
-# queries. Rounds share recordings, too, which makes intervals a little narrow.
+# queries. Rounds share recordings, too: the intervals are a little narrow.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 A model instead of templates
 #
-# Sixty templates are sixty comparisons. A **hidden Markov model** (HMM) tells a short story instead: a word passes through K
-# **states**, say the pieces of "s-e-v-e-n". In state k frames look like a Gaussian with mean $\mu_k$ and a variance for each
-# number; after each frame the word stays in its state or moves on to the next. The states are hidden: we only see frames.
-# Three numbers tell all: `start` (K,), `transition` (K, K), whose row i says where state i goes next, and the density
-# $b_k(x_t)$ of frame t under state k.
+# A **hidden Markov model** (HMM) tells a story instead: a word passes through K **states**, say the pieces of "s-e-v-e-n". In
+# state k frames are Gaussian with mean $\mu_k$ and a variance for each number; after each frame the word stays in its state
+# or moves on to the next. The states are hidden: we only see frames. Its parts: `start` (K,), `transition` (K, K), whose
+# row i says where state i goes next, and the density $b_k(x_t)$ of frame t under state k.
 #
 # Frames here are MFCCs minus their mean over the recording (a microphone's colour goes with it), with deltas.
 
@@ -411,8 +408,8 @@ for t in range(1, len(recording)):
 
 # %% [markdown]
 # **Underflow.** Each density is tiny; a few multiplied are smaller than any number a computer can hold, and become 0, the
-# same for every model. There are two cures: work with logarithms throughout, or rescale after each frame and keep the scale.
-# Logarithms first: a product becomes a sum, and a sum a `logsumexp`.
+# same for every model. Two cures: logarithms throughout, or rescaling after each frame. Logarithms first: a product becomes
+# a sum, and a sum a `logsumexp`.
 
 
 # %%
@@ -452,7 +449,7 @@ check.ex11_3(forward_step)
 
 # %% [markdown]
 # Forward sums over all ways; **Viterbi** looks for the single best one. It is DTW again: a table, a best predecessor for each
-# cell, a trace back. Only the costs are log-probabilities now, and we want the largest.
+# cell, a trace back.
 
 # %% [markdown]
 # ### Exercise 11.4 ●●○ 8 min
@@ -488,7 +485,7 @@ check.ex11_4(viterbi)
 #
 # $$\mu_k = \frac{\sum_t \gamma_t(k)\, x_t}{\sum_t \gamma_t(k)}$$
 #
-# New means give new shares, and so on: **Baum-Welch**. Start with equal pieces; no round can lower the likelihood of the
+# New means give new shares, and so on: **Baum-Welch**, from equal pieces on. No round can lower the likelihood of the
 # training recordings, as long as no variance hits its floor. One round by hand:
 
 # %%
@@ -511,14 +508,13 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside lower right")
 
 # %% [markdown] tags=["alt"]
 # *Figure: the soft shares of eight states over the frames of one "seven" (dark: nearly sure), with the Viterbi path, before
-# and after training. Both are stairs from state 0 at the start to the last state at the end; after training the stairs have
-# other lengths, and most frames belong to one state nearly for sure.*
+# and after training. Both are stairs from the first state to the last; training changes the lengths of the stairs.*
 
 # %% [markdown]
-# Another alignment, between a recording and a story this time: the stairs say which frames are which piece of "seven".
+# Another alignment, of a recording with a story: the stairs say which frames are which piece of "seven".
 #
-# Ten such models make a classifier: the digit whose model gives the recording the highest likelihood. The number of states
-# is chosen on validation recordings; the models learn from the very 60 templates of section 2. (About 10 s.)
+# Ten such models make a classifier: the likeliest wins. The number of states is chosen on validation recordings; the models
+# learn from the very templates of section 2. (About 10 s.)
 
 
 # %%
@@ -543,9 +539,8 @@ print(f"DTW with all templates minus HMMs: {interval(right['DTW'][:, 2] - hmm):+
 print(f"comparisons for one query: DTW {10 * SIZES[2]}, HMMs 10")
 
 # %% [markdown]
-# On six voices that are among the templates, templates win; ten models are sixty times fewer comparisons. What templates
-# cannot give at all is a *probability*, which is why HMMs carried speech recognition for thirty years, and why their
-# forward sums come back in lesson 12.
+# With voices that are among the templates, templates win, at many more comparisons. What they cannot give is a
+# *probability*: that is why HMMs carried speech recognition for decades, and why forward sums come back in lesson 12.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 A warp with a gradient
@@ -567,13 +562,13 @@ for gamma in (0.1, 1.0, 10.0):
     )
 
 # %% [markdown]
-# Less: softmin(0, 0, 0) = $-\gamma \log 3$, and many paths cost nearly nothing. A loss whose value at a perfect match is not even its
-# least value is a trap. The **divergence** (Blondel and others 2021) takes half of both self-costs off: 0 for equal sequences,
-# above 0 for others.
+# Less: softmin(0, 0, 0) = $-\gamma \log 3$, and many paths cost nearly nothing. So a perfect match need not have the least
+# loss: a trap. The **divergence** (Blondel and others 2021) takes half of both self-costs off: 0 for equal sequences, above 0
+# for others.
 #
-# A use: the **average seven**. Resample 20 sevens and take their plain mean, and "v" falls on "e": it blurs. Instead let gradient
+# A use: the **average seven**. In the plain mean of 20 resampled sevens "v" falls on "e": it blurs. Instead let gradient
 # descent move a sequence until its soft-DTW to all 20 is least. Is it a better seven? Judge it by its work: ten averages,
-# one a digit, as the *only* templates. (About 3 s.)
+# one a digit, as the *only* templates. (About 5 s.)
 
 
 # %%
@@ -603,15 +598,15 @@ print({name: str(interval(values)) for name, values in worth.items()})
 print(f"soft-DTW mean minus plain mean: {interval(np.subtract(worth['soft-DTW mean'], worth['plain mean'])):+} points")
 
 # %% [markdown]
-# One sequence that keeps its edges stands for twenty. The gradient is what lesson 12 and many alignment losses live on.
+# The average that was warped is the better template: one sequence that stands for twenty.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 The talking mouth
 #
-# Now two **modalities**. A synthesiser speaks sentences such as "place blue at f two now". From its own list of phonemes (the
-# sounds of a language) with their times, a mouth is drawn, 25 pictures a second; neighbouring sounds blend, some noise is
-# added. All synthetic, so we know the truth. In the test part the film is **out of step** by a smooth offset that comes and
-# goes and nobody tells us. Which moment of the sound belongs to each picture?
+# Now two **modalities**. A synthesiser speaks sentences such as "place blue at f two now". From its list of phonemes (the
+# sounds of a language) and their times a mouth is drawn, 25 pictures a second, with blending and noise. All synthetic, so we
+# know the truth. In the test part the film is **out of step** by a smooth, unknown offset that comes and goes. Which moment
+# of the sound belongs to each picture?
 
 # %% tags=["further"]
 SHIFT = 6.0  # pictures at most
@@ -628,20 +623,19 @@ picked = np.linspace(14, len(ITEM["image"]) - 20, 8).astype(int)
 plotting.images([ITEM["image"][k, 0] for k in picked], [f"{k / 25:.2f} s" for k in picked])
 
 # %% [markdown] tags=["alt"]
-# *Figure: eight drawn mouths of one sentence in a row, each with its time in the film: some shut, some wide open, some
-# round, some with teeth.*
+# *Figure: eight drawn mouths of one sentence, each with its time in the film: shut, wide open, round, with teeth.*
 
 # %% [markdown]
-# DTW needs a distance between a sound frame and a picture. There is none: one is 13 numbers in decibels, the other 768 grey
-# values. The first idea of everybody: **loud means open**. Both are single curves; scale them and warp.
+# There is no distance between 13 MFCCs and 768 grey values. Everybody's first idea: **loud means open**. Both are single
+# curves; scale them and warp.
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Name a loud sound with a nearly shut mouth. Name a silent moment with an open one. Will loudness do?
 
 # %% [markdown]
-# The better idea: **learn** from sentences that are in step what the mouth looks like for a sound. A picture becomes four
-# numbers by principal components (lesson 6). Ridge regression foretells them from nine MFCC frames around the moment. Then both
-# streams are sequences of the *same* four numbers, one foretold, one seen.
+# The second idea: **learn**, from sentences in step, what the mouth looks like for a sound. A picture becomes four numbers by
+# principal components (lesson 6); ridge regression foretells them from nine MFCC frames around the moment. Then both streams
+# are sequences of the *same* four numbers, one foretold, one seen.
 
 
 # %% tags=["further"]
@@ -679,7 +673,7 @@ class Lipreader:
 
 # %% [markdown]
 # ### Exercise 11.5 ●○○ 5 min
-# A path is a list of pairs; a film editor wants one moment for each picture. Write `moments`. `path` is an int array (L, 2)
+# A film editor wants one moment for each picture. Write `moments`. `path` is an int array (L, 2)
 # of pairs (sound frame, picture), such as `dtw` gives; pictures run from 0 to S - 1 and each occurs at least once. Return a
 # float array (S,): the mean of the sound frames that go with each picture. Example: `[[0, 0], [1, 0], [2, 1]]` gives `[0.5, 2]`.
 # <details><summary>Hint: the idea</summary>For each picture: the sum of its sound frames, divided by how many there are. np.bincount does both.</details>
@@ -697,9 +691,9 @@ def moments(path):  # (L, 2) -> (S,)
 check.ex11_5(moments)
 
 # %% [markdown]
-# The rivals get the same two streams and look for the least squared difference: the **best constant lag** (what lip-sync tools
-# do), and the **best straight line**, lag and speed together. The **error** of a sentence is the median over pictures while
-# somebody speaks, in pictures of 1/25 s. (Folded. About 8 s.)
+# The rivals get the same two streams and look for the least squared difference: the **best constant lag** (as lip-sync tools
+# do), and the **best straight line**, lag and speed together. The **error** of a sentence: the median over pictures while
+# somebody speaks, in pictures of 1/25 s.
 
 # %% tags=["further"]
 LAGS, SPEEDS = np.arange(-10, 10.01, 0.5), np.arange(0.7, 1.31, 0.05)
@@ -707,7 +701,8 @@ LAGS, SPEEDS = np.arange(-10, 10.01, 0.5), np.arange(0.7, 1.31, 0.05)
 
 def by_path(foretold, seen, window=None):
     path = alignment.dtw(foretold, seen, window=window).path
-    return np.bincount(path[:, 1], weights=path[:, 0]) / np.bincount(path[:, 1])
+    here = path[:, 1] == np.arange(len(seen))[:, None]  # (pictures, steps of the path)
+    return here @ path[:, 0] / here.sum(1)
 
 
 def by_line(foretold, seen, speeds=(1.0,)):
@@ -723,6 +718,11 @@ def loud_and_open(item):
     return tuple((x - x.mean()) / (x.std() + 1e-9) for x in curves)
 
 
+# %% [markdown]
+# All five methods, and their error:
+
+
+# %% tags=["further"]
 def guesses(reader, item):
     foretold, seen = reader.foretold(item), reader.seen(item)
     curves = loud_and_open(item)
@@ -735,8 +735,13 @@ def guesses(reader, item):
     }
 
 
-def error(moments, item):
-    return np.median(np.abs(moments - item["when"].numpy())[item["spoken"].numpy()])
+# %% [markdown]
+# The window of the loudness rival is chosen on the validation sentences of the first round.
+
+
+# %% tags=["further"]
+def error(found, item):
+    return np.median(np.abs(found - item["when"].numpy())[item["spoken"].numpy()])
 
 
 def errors(reader, split):
@@ -745,7 +750,7 @@ def errors(reader, split):
 
 
 by_window = {
-    w: np.mean([error(by_path(*loud_and_open(item), w), item) for item, _ in first.valid]) for w in (4, 8, 16, None)
+    w: np.mean([error(by_path(*loud_and_open(item), w), item) for item, _ in first.valid]) for w in (2, 4, 8, 16, None)
 }
 LOUD_WINDOW = min(by_window, key=by_window.get)
 print("loudness, validation error by window:", {w: round(float(e), 2) for w, e in by_window.items()})
@@ -760,9 +765,8 @@ warp = {name: np.array([row[name] for row in warp]) for name in warp[0]}
 plotting.bars(warp, ylabel="median error, pictures")
 
 # %% [markdown] tags=["alt"]
-# *Figure: median error in pictures for no alignment, loudness with DTW, the best constant lag, the best straight line, and
-# the learned map with DTW, with 95 % intervals over five rounds. The learned map with DTW is lowest by far, at a fraction of
-# a picture; the straight line is second.*
+# *Figure: median error in pictures of the five methods, with 95 % intervals over five rounds. The learned map with DTW is
+# lowest by far, the straight line second; no alignment is worst.*
 
 # %%
 mm.claim("11.4", "sound found for each picture, 1.5 minus median error", 1.5 - warp["learned, DTW"], unit="pictures")
@@ -773,15 +777,15 @@ for name in ("constant lag", "straight line", "loudness, DTW"):
     print(f"{name} minus ours: {interval(warp[name] - warp['learned, DTW']):+} pictures")
 
 # %% [markdown]
-# DTW cannot compare what cannot be compared. **The learned map is what made two modalities one**; the path did the rest. Loudness
-# fails because "m" is loud with a shut mouth. See it on one sentence: for some moments of the sound, the picture
-# that the film shows then, the one that DTW picks, and the one that truly belongs there.
+# **The learned map made the two modalities comparable**; the path did the rest. Loudness gets part of the way only: "m" is loud
+# with a shut mouth. One sentence: for some moments of the sound, the picture that the film shows then, the one that DTW
+# picks, and the one that truly belongs there.
 
 # %% tags=["further"]
 found = guesses(readers[0], ITEM)["learned, DTW"]
 when, sounds = ITEM["when"].numpy(), [one for one in said["phonemes"] if one[0]]
 starts = [second for _, second in said["phonemes"]]
-centres = [25 * (a + b) / 2 for a, b in zip(starts, starts[1:])][: len(sounds)]
+centres = [25 * (a + b) / 2 for a, b in pairwise(starts)][: len(sounds)]
 off = np.abs(np.interp(centres, when, np.arange(len(when))) - centres)
 shown = np.sort(np.argsort(off)[-8:])  # where the film is most out of step
 figure, grid = plt.subplots(3, len(shown), figsize=(11, 4.4))
@@ -793,9 +797,8 @@ for row, (name, clock) in enumerate((("film as it came", np.arange(len(when))), 
     grid[row][0].set_ylabel(name, rotation=0, ha="right", va="center")
 
 # %% [markdown] tags=["alt"]
-# *Figure: three rows of mouths for eight sounds of one sentence. Top, what the film shows at that moment; middle, the picture
-# that DTW picks; bottom, the right one. In the top row several mouths have the wrong shape for their sound; the middle row
-# looks like the bottom row.*
+# *Figure: three rows of mouths for eight sounds of one sentence: what the film shows then, what DTW picks, the truth. In the
+# top row several mouths have the wrong shape; the middle row looks much like the bottom row.*
 
 # %% tags=["further"]
 figure, axes = plt.subplots(figsize=(9, 4.2))
@@ -809,13 +812,12 @@ axes.set(xlabel="picture", ylabel="offset of its sound, pictures")
 _ = figure.legend(loc="outside right upper")
 
 # %% [markdown] tags=["alt"]
-# *Figure: the offset of the sound against the picture of one sentence: the dashed true curve bends smoothly; the path of the
-# learned map follows it in small stairs while there is speech; the constant lag and the straight line cannot bend, and
-# loudness goes its own way.*
+# *Figure: the offset of the sound for each picture of one sentence. The dashed true curve bends smoothly; the learned map
+# follows it in small stairs while there is speech; lag and straight line cannot bend; loudness goes its own way.*
 
 # %% [markdown]
-# In silence (white) nothing ties a picture to a moment, and the path is free. **Now the other way round**: let the film be late by
-# a *constant*, as most real films are. Which method should win?
+# In silence (white) nothing ties a picture to a moment. **Now the other way round**: let the film be off by a *constant*, as
+# most real films are. Which method should win?
 
 # %%
 lag = []
@@ -827,8 +829,7 @@ for name in lag[0]:
 
 # %% [markdown]
 # The constant lag wins, as it should: one number to find, all pictures to find it from. DTW pays for its freedom with small
-# errors everywhere. **Use the stiffest model that the fault allows.** Had our warps been gentler, the straight line would have
-# done.
+# errors everywhere. **Use the stiffest model that the fault allows.** For gentler warps the straight line would do.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
@@ -851,20 +852,19 @@ for name in lag[0]:
 # %% [markdown]
 # ## What can go wrong
 #
-# - **A band for squares.** On unequal lengths an unscaled window shuts the last corner out. Assert both ends of the path.
+# - **A band for squares** shuts out the last corner of unequal lengths. Assert both ends of the path.
 # - **Silence.** Warping is free where nothing happens; measure errors where somebody speaks.
 # - **Underflow** gives 0 for every model, and `argmax` then says "zero" without an error.
 # - **A variance that shrinks to nothing** when a state holds one frame: keep a floor.
-# - **Clean data.** Our lips were drawn from the very phonemes that were spoken. On a face, with tongue, beard and light, the
-#   map is far worse, and so is all that follows.
+# - **Clean data.** Our lips were drawn from the very phonemes that were spoken. Expect a far worse map on a face.
 
 # %% [markdown]
 # ## What articles say, what is true
 #
-# - *"The DTW metric."* It breaks the triangle inequality, so index structures that rely on it give wrong neighbours. See below.
-# - *"DTW distance 1.414."* By which convention? Squared and rooted, or summed; with or without division by the path.
-# - *"Soft-DTW loss."* It is below zero at a perfect match and not least there. Ask for the divergence.
-# - *"In sync."* Lip-sync scores such as SyncNet's search one constant offset over a clip; a smooth warp passes as noise.
+# - *"The DTW metric."* It breaks the triangle inequality (below): no index that relies on it is safe.
+# - *"DTW distance 1.414."* Squared and rooted, or summed? Divided by the path or not?
+# - *"Soft-DTW loss."* It is below zero at a perfect match, and need not be least there. Ask for the divergence.
+# - *"In sync."* Lip-sync scores such as SyncNet's look for one constant offset over a clip.
 
 # %%
 a, b, c = np.zeros((2, 1)), np.array([[0.0], [2]]), np.array([[2.0]] * 3)
