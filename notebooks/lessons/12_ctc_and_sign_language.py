@@ -1,0 +1,1011 @@
+# %% [markdown]
+# # 12 CTC and sign language
+#
+# **How do you read text from a signal that nobody has cut into letters?** · 90 minutes · needs lessons 5 and 11
+#
+# ![The frames of a recording enter a network that writes one label or a blank for every step; repeats are merged and blanks dropped, which leaves the text](flow: frames of sound -> network; joints of a hand -> network; network -> a label or a blank at each step; a label or a blank at each step -> merge repeats -> drop blanks -> text)
+#
+# Somebody says "three one four" and you know it is 314. Nobody tells you *when* the one begins. Lesson 11 lined up two signals
+# with each other; here a signal meets a text. You will train a network on spoken numbers, then on hands that spell.
+
+# %% tags=["setup"]
+import mmcourse as mm
+from mmcourse import alignment, check, plotting, widgets
+
+mm.setup(seed=0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 Many frames, few labels
+#
+# Our strings are real recordings of digits, joined by us (nobody spoke these strings). A recording is in the training,
+# the validation or the test part before anything is joined. (Code that only loads, draws or keeps score is folded.)
+
+# %% tags=["further"]
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from mmcourse.metrics import Interval, bootstrap_interval, interval, word_error_rate
+
+device = mm.device()
+STRINGS = mm.per_profile(smoke=60, quick=1500, full=6000)
+strings = mm.load("digit_strings", count=STRINGS)
+
+# %% [markdown]
+# One training item: 13 MFCCs a frame (lesson 4), and its target. Label 1 stands for "zero", 10 for "nine". **0 is no digit**:
+# here it only fills up the row, and soon it gets a job.
+
+
+# %%
+def written(labels):
+    """Labels as text: "3 1 4"."""
+    return " ".join(strings.classes[label] for label in labels if label)
+
+
+k = next(k for k in range(len(strings.train)) if (strings.train.target[k] > 0).sum() == 4)
+item, target = strings.train[k]
+print(f"{len(item['audio'])} frames, target {target.tolist()}, that is {written(target)!r}")
+plotting.heatmap(item["audio"].T, rows=range(13), columns=range(len(item["audio"])), label="MFCC", annotate=False)
+
+# %% [markdown] tags=["alt"]
+# *Figure: one string as a picture, 13 rows of MFCCs against the frames. Bands change where sounds change, but no line marks
+# where a digit begins or ends.*
+
+# %% [markdown]
+# Four labels, many frames, and no word about which frame is which. A classifier of single frames needs a label for each frame.
+# We have none, and cutting by hand is dull and costly work.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 One label a frame, and a rule
+#
+# **Connectionist temporal classification** (CTC; Graves and others 2006) lets the network write one symbol at every step: a
+# label or the **blank**, label 0, written "–": *nothing new here*. Such a row of symbols is a **path**. A fixed rule, to
+# *collapse*, turns a path into text: first merge neighbours that are the same, then drop the blanks.
+#
+# $$\text{–}\;3\;3\;\text{–}\;1\;\text{–}\;\text{–}\;4\;4 \;\to\; \text{–}\;3\;\text{–}\;1\;\text{–}\;4 \;\to\; 3\;1\;4$$
+#
+# Many paths give the same text, and that is the idea: the network may write the digit early or late, once or often.
+
+# %% [markdown]
+# ### Exercise 12.1 ●○○ 5 min
+# Write `collapse(path)`. `path` is a list of whole numbers from 0, 0 being the blank. Return the list of labels that is left
+# when you merge equal neighbours, then drop the zeros. `collapse([0, 3, 3, 0, 3, 1, 1])` is `[3, 3, 1]`: the blank keeps the
+# two threes apart. An empty path gives `[]`.
+# <details><summary>Hint: the idea</summary>A symbol counts if it is no blank and differs from the symbol just before it in the path.</details>
+# <details><summary>Hint: pseudocode</summary>before = 0; for each symbol: if symbol is not 0 and not before, append it; before = symbol.</details>
+
+
+# %% tags=["exercise"]
+def collapse(path):
+    ### BEGIN SOLUTION
+    text, before = [], 0
+    for symbol in path:
+        if symbol not in (0, before):
+            text.append(symbol)
+        before = symbol
+    return text
+    ### END SOLUTION
+
+
+# %%
+check.ex12_1(collapse)
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** A recording has three steps, and the text is 1 1 2. How many paths of three symbols collapse to it?
+
+# %%
+def merged(path):
+    """Collapse a path; `groupby` puts equal neighbours together."""
+    return [symbol for symbol, _ in itertools.groupby(path) if symbol]
+
+
+for steps in (3, 4, 5, 6):
+    paths = [path for path in itertools.product(range(3), repeat=steps) if merged(path) == [1, 1, 2]]
+    print(f"{steps} steps: {len(paths)} paths collapse to 1 1 2", *paths[:1])
+
+# %% [markdown]
+# None. Without a blank between them the two ones merge. **Each repeat costs one more step**, and a text that does not fit has
+# probability 0: its loss is infinite, and one such item spoils a training run. So count before you train.
+
+# %% [markdown]
+# ### Exercise 12.2 ●○○ 5 min
+# All paths of a text walk along one list: the text with a blank before, between and after its labels. Write
+# `with_blanks(target)`. `target` is a list of labels from 1. Return two things: that **extended** list, and the least number of
+# steps a path needs. `with_blanks([1, 1, 2])` is `([0, 1, 0, 1, 0, 2, 0], 4)`; `with_blanks([])` is `([0], 0)`.
+# <details><summary>Hint: the idea</summary>The extended list has 2 S + 1 places. Steps: one a label, and one more for each label that equals the one before it.</details>
+# <details><summary>Hint: pseudocode</summary>extended = [0]; for label in target: extended += [label, 0]; steps = len(target) + number of equal neighbours</details>
+
+
+# %% tags=["exercise"]
+def with_blanks(target):
+    ### BEGIN SOLUTION
+    extended = [0]
+    for label in target:
+        extended += [label, 0]
+    repeats = sum(a == b for a, b in itertools.pairwise(target))
+    return extended, len(target) + repeats
+    ### END SOLUTION
+
+
+# %%
+check.ex12_2(with_blanks)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 Add up all paths
+#
+# At step $t$ the network gives a probability $y_t(k)$ for every symbol $k$. A path's probability is the product over the
+# steps, and a text's probability the **sum over all paths that collapse to it**:
+#
+# $$p(\text{text}) = \sum_{\text{paths} \to \text{text}} \; \prod_t y_t(\text{path}_t)$$
+#
+# The loss is $-\log p(\text{text})$. Nobody has to say where a digit lies; every way to place it is counted. For a tiny case we
+# can list the paths:
+
+
+# %%
+def brute_force(probabilities, target):  # (T, C), list of labels -> probability of the target
+    steps, symbols = probabilities.shape
+    total = 0.0
+    for path in itertools.product(range(symbols), repeat=steps):
+        if merged(path) == target:
+            total += np.prod(probabilities[range(steps), path])
+    return total
+
+
+tiny = torch.randn(6, 3, dtype=torch.float64).softmax(-1).numpy()  # six steps; blank, 1 and 2
+print(f"p(1 1 2) = {brute_force(tiny, [1, 1, 2]):.6f}, from {3**6} paths looked at")
+print(f"for the string above at one symbol a frame: 11 ** {len(item['audio'])} paths")
+
+# %% [markdown]
+# That does not scale. But as in lesson 11, paths share their beginnings. Walk along the extended list: at each step you
+# **stay**, go **one** place on, or go **two** places on, skipping a blank. The skip is allowed only onto a label that differs
+# from the label two places before. Let $\alpha_t(s)$ be the probability of all beginnings that stand at place $s$ after step $t$:
+#
+# $$\alpha_t(s) = y_t(l_s)\,\big[\alpha_{t-1}(s) + \alpha_{t-1}(s-1) + \alpha_{t-1}(s-2) \text{ if the skip is allowed}\big]$$
+
+
+# %%
+def forward(probabilities, extended):  # (T, C), list of places -> (T, places)
+    alpha = np.zeros((len(probabilities), len(extended)))
+    alpha[0, :2] = probabilities[0, extended[:2]]  # start at the first blank or the first label
+    for t in range(1, len(probabilities)):
+        for s, label in enumerate(extended):
+            came = alpha[t - 1, s] + (alpha[t - 1, s - 1] if s > 0 else 0)
+            if s > 1 and label not in (0, extended[s - 2]):
+                came += alpha[t - 1, s - 2]
+            alpha[t, s] = came * probabilities[t, label]
+    return alpha
+
+
+places = [0, 1, 0, 1, 0, 2, 0]
+by_hand = forward(tiny, places)[-1, -2:].sum()  # a path ends on the last label or the last blank
+logs = torch.as_tensor(tiny).log()[:, None]  # (T, one item, C)
+ours = alignment.ctc_loss(logs, torch.tensor([[1, 1, 2]]), [6], [3])
+theirs = functional.ctc_loss(logs, torch.tensor([[1, 1, 2]]), [6], [3], reduction="none")
+four = [brute_force(tiny, [1, 1, 2]), by_hand, (-ours).exp().item(), (-theirs).exp().item()]
+print("brute force, by hand, package, torch:", *(f"{value:.6f}" for value in four))
+assert np.allclose(four, four[0])
+
+# %% [markdown]
+# Four ways, one number. And 6 × 7 small sums instead of hundreds of paths.
+#
+# Products of probabilities die out: after a few hundred steps $\alpha$ is too small for a computer's numbers. Hence everybody
+# works with logarithms, where a sum becomes `logaddexp`:
+
+# %%
+long = torch.randn(700, 11, dtype=torch.float64).softmax(-1)
+print("700 steps, alpha by hand:", forward(long.numpy(), places)[-1, -2:].sum())
+print(f"the package, with logarithms: log p = {-alignment.ctc_loss(long.log()[:, None], [[1, 1, 2]], [700], [3]).item():.1f}")
+
+# %% [markdown]
+# ### Exercise 12.3 ●●○ 8 min
+# Write `forward_step(alpha, frame, extended)`: one step with logarithms. `alpha` is a float array (places,) with
+# $\log \alpha_{t-1}$, in which `-np.inf` means impossible; `frame` a float array (C,) with $\log y_t$; `extended` a list of
+# places. Return a new array (places,) with $\log \alpha_t$; leave `alpha` as it is. With `extended = [0, 1, 0]`, all of
+# `frame` equal to `np.log(0.5)` and `alpha = np.log([0.5, 0.5, 1e-300])` it is about `np.log([0.25, 0.5, 0.25])`.
+# <details><summary>Hint: the idea</summary>Copy `forward`'s inner loop; each + becomes np.logaddexp, the product a +, and a place that does not exist is -inf.</details>
+# <details><summary>Hint: pseudocode</summary>for s, label: came = alpha[s]; if s > 0: came = logaddexp(came, alpha[s-1]); if the skip is allowed: logaddexp with alpha[s-2]; new[s] = came + frame[label]</details>
+
+
+# %% tags=["exercise"]
+def forward_step(alpha, frame, extended):
+    ### BEGIN SOLUTION
+    new = np.empty(len(extended))
+    for s, label in enumerate(extended):
+        came = alpha[s]
+        if s > 0:
+            came = np.logaddexp(came, alpha[s - 1])
+        if s > 1 and label not in (0, extended[s - 2]):
+            came = np.logaddexp(came, alpha[s - 2])
+        new[s] = came + frame[label]
+    return new
+    ### END SOLUTION
+
+
+# %%
+check.ex12_3(forward_step)
+
+# %% [markdown]
+# The same walk from the end gives $\beta_t(s)$, all endings that start at place $s$ at step $t$. Both together say how likely
+# each place is at each step, given the text, as the HMM's posteriors in lesson 11:
+
+
+# %%
+def occupancy(probabilities, extended):  # (T, C), list of places -> (T, places); each row adds up to 1
+    alpha = forward(probabilities, extended)
+    beta = forward(probabilities[::-1], extended[::-1])[::-1, ::-1]  # backward is forward, turned round
+    both = alpha * beta / probabilities[:, extended]  # step t is in both
+    return both / both.sum(1, keepdims=True)
+
+
+shares = np.zeros_like(tiny)
+np.add.at(shares.T, places, occupancy(tiny, places).T)  # add up the places of each symbol
+scores = logs.clone().requires_grad_()
+functional.ctc_loss(scores.log_softmax(-1), torch.tensor([[1, 1, 2]]), [6], [3], reduction="sum").backward()
+assert np.allclose(scores.grad[:, 0], tiny - shares)
+print("gradient of the loss = what the network says, minus the share of each symbol given the text")
+
+# %% [markdown]
+# Read that gradient: at each step the network is pulled towards **its own guess of where the labels are**, made consistent with
+# the text. It teaches itself to cut.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: draw the extended list of 1 1 2 on the board and walk a finger along it, one move a step. Ask why the
+# skip from 1 to 1 is forbidden: the path would collapse to a single 1.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 Train a reader
+#
+# The network looks at the frames (one convolution, which leaves one step for four frames: fewer steps, less work), then an LSTM
+# (a network that carries a memory along) runs over the steps in both directions, and a linear layer writes scores for the symbols.
+
+
+# %%
+class Reader(nn.Module):
+    """Frames (B, T, width) and how many count (B,) -> log probabilities (T / 4, B, symbols), steps that count (B,)."""
+
+    def __init__(self, width, symbols, hidden, start=None):
+        super().__init__()
+        self.start = start or nn.Identity()
+        self.shorten = nn.Conv1d(width, hidden, 5, stride=4, padding=2)
+        self.norm = nn.LayerNorm(hidden)
+        self.lstm = nn.LSTM(hidden, hidden, batch_first=True, bidirectional=True)
+        self.scores = nn.Linear(2 * hidden, symbols)
+
+    def forward(self, frames, lengths):
+        steps = self.norm(self.shorten(self.start(frames).mT).mT).relu()
+        lengths = (lengths.cpu() - 1) // 4 + 1
+        packed = pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False)
+        steps, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        return self.scores(steps).log_softmax(-1).transpose(0, 1), lengths
+
+
+# %% [markdown]
+# One step of training. The loss is torch's `ctc_loss`, equal to ours and compiled. `zero_infinity` skips items that do not fit:
+# convenient, and a trap, for it hides that some of your data teaches nothing.
+
+
+# %%
+def learn(network, optimizer, frames, lengths, targets, sizes, noise):
+    """Take one step on a batch; sizes (B,) says how many labels each row of targets holds."""
+    hiss = noise * torch.randn(frames.shape).to(frames.device)
+    inside = torch.arange(frames.shape[1], device=frames.device) < lengths[:, None]
+    log_probs, steps = network(torch.where(inside[..., None], frames + hiss, 0), lengths)
+    loss = functional.ctc_loss(log_probs, targets, steps, sizes, zero_infinity=True)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(network.parameters(), 5)
+    optimizer.step()
+
+
+# %% [markdown]
+# (The loop around it: batches of 32, a learning rate that rises and falls, validation every 25 steps. `short` is a share of
+# the training during which only strings of one or two labels are drawn.)
+
+
+# %% tags=["further"]
+def tensors(split, key):
+    """A split as padded frames (N, T, d), lengths (N,), targets (N, S), sizes (N,)."""
+    items = split.arrays()[0][key]
+    targets = torch.as_tensor(split.target)
+    frames = pad_sequence([torch.as_tensor(x) for x in items], batch_first=True)
+    return frames.to(device), torch.tensor([len(x) for x in items]).to(device), targets, (targets > 0).sum(1)
+
+
+@torch.no_grad()
+def log_probs_of(network, data):
+    """What the network writes: (T, N, C) and (N,), on the CPU."""
+    log_probs, steps = network.eval()(data[0], data[1])
+    network.train()
+    return log_probs.cpu(), steps
+
+
+# %% tags=["further"]
+def train(network, data, valid, steps, *, rate=0.008, short=0.0, noise=0.5, stop=None, watch=True):
+    """Train for `steps` (or `stop` earlier); return frames seen so far, validation error, and copies of the weights."""
+    frames, lengths, targets, sizes = data
+    optimizer = torch.optim.AdamW(network.to(device).parameters(), rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
+    seen, curve, copies = 0, [], {}
+    for step in range(1, (stop or steps) + 1):
+        rows = torch.where(sizes <= 2)[0] if step <= short * steps else torch.arange(len(sizes))
+        rows = rows[torch.randint(len(rows), (32,))]
+        longest = int(lengths[rows].max())
+        learn(network, optimizer, frames[rows, :longest], lengths[rows], targets[rows], sizes[rows], noise)
+        schedule.step()
+        seen += int(lengths[rows].sum())
+        if watch and step % 25 == 0:
+            found, _ = alignment.ctc_greedy_decode(*log_probs_of(network, valid))
+            curve.append((seen / 1000, error_rate(*mistakes(valid[2], found))))
+            copies[step] = {name: x.clone() for name, x in network.state_dict().items()}
+    return np.array(curve).T, copies
+
+
+# %% [markdown]
+# How good is it? The **word error rate** (WER) counts words to replace, to leave out or to put in, the fewest that turn the text found into the true
+# one, for every 100 true words. It is lesson 11's table of costs once more; jiwer computes it. A digit is a word here.
+
+# %%
+print(word_error_rate("three one four", "three four four"), word_error_rate("three one four", "three three one four one"))
+
+
+# %% tags=["further"]
+def mistakes(targets, found):
+    """Mistakes (N,) and labels (N,) of each item; targets (N, S) filled up with 0, found a list of lists."""
+    true = [[label for label in row if label] for row in targets.tolist()]
+    pairs = [(" ".join(map(str, a)), " ".join(map(str, b))) for a, b in zip(true, found, strict=True)]
+    sizes = np.array([len(row) for row in true])
+    return np.round([word_error_rate(*pair) for pair in pairs] * sizes / 100), sizes
+
+
+def error_rate(wrong, sizes):
+    """Mistakes for every 100 labels, over all items."""
+    return 100 * wrong.sum() / sizes.sum()
+
+
+def fewer(before, after):
+    """How many mistakes for every 100 labels `after` saves, with its interval over items."""
+    return bootstrap_interval(lambda a, b, n: 100 * (a - b).sum() / n.sum(), before[0], after[0], before[1])
+
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** In the beginning the network knows nothing. After 25 steps of training, what will it write for a string of
+# four digits: random digits, always the same digit, or something else?
+
+# %% [markdown]
+# We train twice: from the start on strings of 1 to 6 digits, and first on **short** ones (a *curriculum*). The cell takes about
+# 25 s.
+
+# %%
+data, valid, test = (tensors(part, "audio") for part in (strings.train, strings.valid, strings.test))
+STEPS = mm.per_profile(smoke=50, quick=350, full=2000)
+FIRST = mm.per_profile(smoke=50, quick=175, full=1000)  # enough to see the start
+torch.manual_seed(1)
+plain = Reader(13, 11, 96)
+at_once, early = train(plain, data, valid, STEPS, stop=FIRST)
+torch.manual_seed(1)
+reader = Reader(13, 11, 96)
+curriculum, copies = train(reader, data, valid, STEPS, short=0.3)
+
+# %% tags=["further"]
+figure, axes = plt.subplots(figsize=(8, 4))
+for k, (name, (seen, wer)) in enumerate({"all lengths at once": at_once, "short strings first": curriculum}.items()):
+    axes.plot(seen, wer, "os"[k] + "-", color=plotting.COLORS[k], label=name)
+axes.set(xlabel="frames seen in training (thousands)", ylabel="validation WER in %", ylim=(0, 105), xlim=(0, None))
+_ = axes.legend(loc="upper right")
+
+# %% [markdown] tags=["alt"]
+# *Figure: validation word error rate against the frames seen. Both curves start on a plateau at 100 %, then fall steeply and
+# flatten at a few per cent. The curve that saw short strings first leaves the plateau after fewer frames.*
+
+# %% tags=["further"]
+shown = next(k for k in range(len(strings.test)) if (strings.test.target[k] > 0).sum() == 4)
+one = tuple(x[shown : shown + 1] for x in test)
+for name, weights in (("all lengths at once, after 25 steps", early[25]), ("at the end", copies[max(copies)])):
+    reader.load_state_dict(weights)
+    log_probs, _ = log_probs_of(reader, one)
+    text = " ".join(strings.classes[label] or "–" for label in log_probs[:, 0].argmax(-1).tolist())
+    print(f"{name}: {text}")
+print("true:", written(strings.test.target[shown]))
+
+# %% [markdown]
+# It writes **nothing**. Blanks fit between all labels, so at first it pays best to be sure of the blank alone: the **blank plateau**.
+# Only when some label stands out somewhere do the two sharpen each other, and the error falls at once. Short strings have fewer
+# ways to be placed, so the first hint comes after fewer frames. In the end both get there; the curriculum saves computing, and with
+# longer strings and more labels it may decide whether training ever leaves the plateau.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: a learner whose CTC network "only outputs blanks" usually stops it too soon. Have them look at this figure
+# before they change anything. The spikes of the next figure are worth a minute: the network is sure *that*, not *how long*.
+
+# %% [markdown]
+# Where does the trained network put the digits? Above, its probabilities; below, `occupancy` given the true text.
+
+# %% tags=["further"]
+probabilities = log_probs_of(reader, one)[0][:, 0].double().exp().numpy()
+labels = [label for label in strings.test.target[shown].tolist() if label]
+places = [0] + [place for label in labels for place in (label, 0)]
+figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6.4), sharex=True)
+names = ["–", *strings.classes[1:]]
+for axes, values, rows in (
+    (above, probabilities.T, names),
+    (below, occupancy(probabilities, places).T, [names[p] for p in places]),
+):
+    axes.imshow(values, aspect="auto", cmap="Blues", vmin=0, vmax=1)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.grid(False)
+above.set_title(f"what the network says; the true text is {written(labels)}")
+below.set_title("share of each place of the extended list, given that text")
+_ = below.set_xlabel("step (4 frames)")
+
+# %% [markdown] tags=["alt"]
+# *Figure: two pictures over the steps of one string. Above, one row a symbol: the blank's row is dark nearly everywhere, and
+# each digit of the text is a short dark spike. Below, one row a place of the extended list: a dark staircase from the
+# upper left to the lower right.*
+
+# %% [markdown]
+# Spikes: a digit lasts many frames, but writing it once is enough. CTC reads; it does **not** measure how long a sound lasts.
+#
+# Two rivals know more than CTC: they are told *how many* digits there are. **Cut evenly** cuts each string into that many
+# equal pieces and classifies a piece (a support vector machine, trained on pieces cut the same way). **Majority** always says the commonest digit.
+
+# %% tags=["further"]
+from sklearn.svm import SVC
+
+
+def pieces(data):
+    """Cut each string into as many equal parts as it has labels, eight frames of each: (labels, 104), (labels,)."""
+    found = []
+    for frames, length, size in zip(data[0].cpu().numpy(), data[1].tolist(), data[3].tolist(), strict=True):
+        for k in range(size):
+            times = np.linspace(k / size, (k + 1) / size, 8) * (length - 1)
+            below, share = times.astype(int), (times % 1)[:, None]
+            above = np.minimum(below + 1, length - 1)
+            found.append(((1 - share) * frames[below] + share * frames[above]).ravel())
+    return np.stack(found), data[2][data[2] > 0].numpy()
+
+
+classifier = SVC(C=3).fit(*pieces(data))
+
+
+def cut_evenly(data):
+    """Labels of the equal parts: a list of lists."""
+    labels = iter(classifier.predict(pieces(data)[0]).tolist())
+    return [[next(labels) for _ in range(size)] for size in data[3].tolist()]
+
+
+# %% [markdown]
+# (The test part is opened now, for the first time, to be scored.)
+
+# %%
+greedy, _ = alignment.ctc_greedy_decode(*log_probs_of(reader, test))
+commonest = int(data[2][data[2] > 0].mode().values)
+read = {
+    "CTC": mistakes(test[2], greedy),
+    "cut evenly": mistakes(test[2], cut_evenly(test)),
+    "majority": mistakes(test[2], [[commonest] * n for n in test[3].tolist()]),
+}
+wer = {name: bootstrap_interval(error_rate, *counts) for name, counts in read.items()}
+print(*(f"{name}: WER {value} %" for name, value in wer.items()), sep="\n")
+spare = Interval(5 - wer["CTC"].estimate, 5 - wer["CTC"].high, 5 - wer["CTC"].low)
+mm.claim("12.1", "strings of unseen recordings are read with a WER of at most 5 %", spare, unit="points")
+
+# %% [markdown]
+# CTC had to find the cuts *and* the number, and makes fewer mistakes than the cutter who was told the number. (The split is by
+# recording; the six speakers are the same, so a new voice would do worse.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 Decoding: the best path is not the best text
+#
+# **Greedy** decoding takes the likeliest symbol at each step and collapses. But a text's probability is a sum over paths.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** Two steps, and at each the network says: blank 0.6, "a" 0.4. What does greedy read? And which text is
+# likelier?
+
+# %%
+two = torch.tensor([[0.6, 0.4], [0.6, 0.4]], dtype=torch.float64).log()[:, None]
+for name, decode in (("greedy", alignment.ctc_greedy_decode), ("beam", alignment.ctc_beam_decode)):
+    texts, score = decode(two)
+    print(f"{name}: text {texts[0]}, probability {score.exp().item():.2f}")
+
+# %% [markdown]
+# Greedy reads nothing, with probability 0.6 × 0.6; but "a" has three paths, "a–", "–a" and "aa". A **prefix beam search** adds
+# paths up: it keeps a few beginnings of the *text* (prefixes), each with two sums: paths that end in a blank, and paths that
+# end in the prefix's last label. Two, because after a blank the same label starts anew, and without one it merges.
+
+# %% [markdown]
+# ### Exercise 12.4 ●●● 12 min
+# Write `beam_step(beam, frame)`. `beam` is a dict: prefix (a tuple of labels) -> `(blank, label)`, two probabilities: of the
+# paths that end in a blank, and in the prefix's last label. `frame` is a list of probabilities, one a symbol, the blank first. Return
+# the new dict after one more step, with **all** prefixes that can be reached (drop none, also those of probability 0; that is the caller's part). Start:
+# `{(): (1.0, 0.0)}`. After one step with `[0.6, 0.4]`: `{(): (0.6, 0.0), (1,): (0.0, 0.4)}`; after two: `()` has
+# `(0.36, 0.0)` and `(1,)` has `(0.24, 0.4)`: 0.16 from "aa", 0.24 from "–a". `(1, 1)` has `(0.0, 0.0)`: it needs a blank.
+# <details><summary>Hint: the idea</summary>Each prefix does three things: a blank keeps it (into blank); its own last label keeps it (into label, from label only); any label makes it longer (into label of the longer one; from both sums, but from blank only if the label equals the last one). The same prefix may be reached twice: add.</details>
+# <details><summary>Hint: pseudocode</summary>new = defaultdict of [0, 0]; for prefix, (b, l): new[prefix][0] += (b + l) * frame[0]; if prefix: new[prefix][1] += l * frame[last]; for k from 1: new[prefix + (k,)][1] += (b if prefix and k == last else b + l) * frame[k]</details>
+
+
+# %% tags=["exercise"]
+def beam_step(beam, frame):
+    ### BEGIN SOLUTION
+    new = {}
+    for prefix, (blank, label) in beam.items():
+        last = prefix[-1] if prefix else 0
+        moves = [(prefix, (blank + label) * frame[0], 0.0), (prefix, 0.0, label * frame[last] if last else 0.0)]
+        for k in range(1, len(frame)):
+            moves.append(((*prefix, k), 0.0, (blank if k == last else blank + label) * frame[k]))
+        for longer, to_blank, to_label in moves:
+            before = new.get(longer, (0.0, 0.0))
+            new[longer] = (before[0] + to_blank, before[1] + to_label)
+    return new
+    ### END SOLUTION
+
+
+# %%
+check.ex12_4(beam_step)
+
+# %% [markdown]
+# The package's `ctc_beam_decode` keeps the best 16 prefixes, in logarithms. It can also be given a **word list**: only texts on
+# the list may come out. Ours is a directory: the test strings hidden among 1,000 other numbers. A fair rival gets it too: read
+# greedily, then take the directory's number with the fewest differences.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** Four readers: greedy; beam; greedy, then the nearest number; beam in the directory. The network is (a) stopped after 75
+# steps, (b) fully trained, (c) fully trained but hears noise. Where does the beam alone help? Where does the directory?
+
+# %% tags=["further"]
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cdist
+
+others = mm.data.load("digit_strings", count=1000, seed=7).train.target
+directory = sorted({tuple(label for label in row if label) for row in [*others.tolist(), *test[2].tolist()]})
+
+
+def nearest(found):
+    """The directory's number with the fewest differences."""
+    differences = cdist([tuple(x) for x in found], directory, scorer=Levenshtein.distance)
+    return [list(directory[k]) for k in differences.argmin(1)]
+
+
+def decoded(weights, noise):
+    """Mistakes of all readers for a state of the network and a level of noise."""
+    reader.load_state_dict(weights)
+    hiss = torch.randn(test[0].shape, generator=torch.Generator().manual_seed(0)).to(device)
+    noisy = (test[0] + noise * hiss, *test[1:])
+    said = log_probs_of(reader, noisy)
+    greedy = alignment.ctc_greedy_decode(*said)[0]
+    beam, listed = (alignment.ctc_beam_decode(*said, words=words)[0] for words in (None, directory))
+    return {"greedy": greedy, "beam": beam, "greedy, nearest": nearest(greedy), "beam, directory": listed} | {
+        "cut evenly": cut_evenly(noisy)
+    }
+
+
+# %% [markdown]
+# (Five conditions; about 5 s.)
+
+# %% tags=["further"]
+final, half = copies[max(copies)], copies[min(75, max(copies))]
+CONDITIONS = {"stopped early": (half, 0), "trained": (final, 0), "noise 0.5": (final, 0.5)}
+CONDITIONS |= {"noise 1": (final, 1), "noise 1.5": (final, 1.5)}
+outcome = {
+    condition: {name: mistakes(test[2], found) for name, found in decoded(*setting).items()}
+    for condition, setting in CONDITIONS.items()
+}
+figure, axes = plt.subplots(figsize=(9, 4.4))
+for k, name in enumerate(outcome["trained"]):
+    rates = [bootstrap_interval(error_rate, *outcome[condition][name]) for condition in CONDITIONS]
+    middle = np.array([rate.estimate for rate in rates])
+    spread = [middle - [rate.low for rate in rates], [rate.high for rate in rates] - middle]
+    where = np.arange(len(rates)) + 0.16 * (k - 2)
+    axes.bar(where, middle, 0.15, yerr=spread, color=plotting.COLORS[k], label=name, error_kw={"ecolor": "#222222"})
+axes.set_xticks(range(len(CONDITIONS)), CONDITIONS)
+axes.set(ylabel="test WER in %", ylim=(0, 105))
+axes.grid(False, axis="x")
+_ = axes.legend(loc="upper left", fontsize=12)
+
+# %% [markdown] tags=["alt"]
+# *Figure: word error rate of five readers under five conditions, with intervals. Greedy and beam are nearly equal everywhere.
+# Both readers with the directory make far fewer mistakes when the network was stopped early or hears noise; when it is
+# trained there is little left to gain. In the loudest noise cutting evenly makes fewer mistakes than greedy.*
+
+# %%
+gain = {c: {n: fewer(o["greedy"], o[n]) for n in o if n != "greedy"} for c, o in outcome.items()}
+for condition, saved in gain.items():
+    print(f"{condition:13} fewer mistakes than greedy:", *(f"{n} {s:+}" for n, s in saved.items()), sep="  ")
+mm.claim("12.2", "stopped early, the directory helps the beam", gain["stopped early"]["beam, directory"], margin=5)
+mm.claim("12.8", "trained, a beam alone changes nothing that matters", gain["trained"]["beam"], within=1)
+duel = fewer(outcome["stopped early"]["greedy, nearest"], outcome["stopped early"]["beam, directory"])
+print(f"stopped early, beam in the directory saves {duel:+} points against greedy and the nearest number")
+
+# %% [markdown]
+# So it was not the beam. A network that is sure writes spikes, and then the best path *is* the best text; a beam needs something
+# to choose with. The **list** brings knowledge the signal does not hold, and it pays where the signal leaves doubt. The last line says what
+# the beam adds to a list: it weighs the doubtful digits by what was heard, the nearest number counts all differences alike.
+#
+# Play with it: one string, more and more noise. Watch when the spikes pale, and which text comes out.
+
+
+# %% tags=["further"]
+def listen(noise, beam):
+    """What the network says about one noisy string, and three ways to read it."""
+    hiss = torch.randn(one[0].shape, generator=torch.Generator().manual_seed(3)).to(device)
+    said, steps = log_probs_of(reader, (one[0] + noise * hiss, *one[1:]))
+    figure, axes = plt.subplots(figsize=(8.5, 4))
+    axes.imshow(said[: steps[0], 0].exp().T, aspect="auto", cmap="Blues", vmin=0, vmax=1)
+    axes.set_yticks(range(11), names)
+    axes.grid(False)
+    axes.set_xlabel("step (4 frames)")
+    found = {"greedy": alignment.ctc_greedy_decode(said, steps)[0]}
+    found["beam"] = alignment.ctc_beam_decode(said, steps, beam=beam)[0]
+    found["directory"] = alignment.ctc_beam_decode(said, steps, beam=beam, words=directory)[0]
+    texts = "   ".join(f"{name}: {written(text[0]) or 'nothing'}" for name, text in found.items())
+    axes.set_title(f"true: {written(labels)}\n{texts}", fontsize=12)
+    return figure
+
+
+reader.load_state_dict(final)
+_ = widgets.explore(listen, noise=(0.0, 2.0, 0.25), beam=(1, 16, 5))
+
+# %% [markdown] tags=["alt"]
+# *Figure: the network's probabilities over the steps of one string, with sliders for noise and for the beam. Above stand the
+# true text and what greedy, beam and beam in the directory read. With more noise the spikes pale and digits go missing.*
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 6 The same machine reads hands
+#
+# Sign languages are languages, with a grammar of their own; there are hundreds. **Fingerspelling**, a small part of them, spells
+# names and loans letter by letter. Our data: 13 sign languages, one recording a letter a language, as **poses**: the places of 21
+# joints of the hand (wrist, and four a finger), found by software in each video frame. Places are relative to the wrist,
+# in units of the hand's size; the left-handed signer is mirrored.
+
+# %% tags=["further"]
+from mmcourse.data.strings import join
+
+letters = mm.load("fingerspelling")
+FINGERS = {"thumb and index": ((0, 1, 2, 3, 4), (0, 5, 6, 7, 8))}
+FINGERS["other fingers"] = ((0, 9, 10, 11, 12), (0, 13, 14, 15, 16), (0, 17, 18, 19, 20))
+OURS = dict(zip(FINGERS, (plotting.COLORS[0], plotting.COLORS[1]), strict=True))
+
+
+def draw_hand(axes, joints):
+    """Draw one frame (42,) as a hand; the first pair of numbers is the wrist's way, so the wrist itself is at 0."""
+    points = np.concatenate([np.zeros((1, 2)), np.reshape(joints, (21, 2))[1:]])
+    for name, chains in FINGERS.items():
+        for chain in chains:
+            axes.plot(*points[list(chain)].T, color=OURS[name], lw=3, marker="o", ms=3)
+    axes.set(xlim=(-1.6, 1.6), ylim=(0.6, -2.4), aspect="equal")
+    axes.axis("off")
+
+
+def letter(name, language="ase"):
+    """The joints (T, 42) of one letter of a training language; ase is American Sign Language."""
+    row = np.flatnonzero((letters.train.groups == language) & (letters.train.target == ord(name) - ord("A")))[0]
+    return letters.train[row][0]["hand"].numpy()
+
+
+# %% [markdown]
+# A word, joined from letters of American Sign Language with short transitions. Find the letters:
+
+# %% tags=["further"]
+spelled = join([letter(name) for name in "WAVY"], [4, 4, 4])
+moments = np.linspace(0, len(spelled) - 1, 16).astype(int)
+figure, grid = plt.subplots(2, 8, figsize=(11, 4))
+for axes, moment in zip(grid.flat, moments, strict=True):
+    draw_hand(axes, spelled[moment])
+    axes.set_title(f"{moment / 25:.1f} s", fontsize=12)
+lines = [plt.Line2D([], [], color=color, lw=3) for color in OURS.values()]
+_ = figure.legend(lines, OURS, loc="outside lower center", ncols=2)
+
+# %% [markdown] tags=["alt"]
+# *Figure: sixteen moments of a hand of joints and lines, spelling W, A, V, Y: three spread fingers, a fist, two spread fingers,
+# then thumb and little finger stretched out. Thumb and index have one colour, the other three fingers another.*
+
+# %% [markdown]
+# ### Exercise 12.5 ●○○ 5 min
+# A left hand must look like a right one before the two share a model. Write `mirror(hand)`. `hand` is a float array (T, 42):
+# 21 joints a frame, each as x, y, x, y, ... in the hand's own units, the wrist at 0. Return a new array (T, 42), mirrored at the
+# vertical axis through the wrist; leave `hand` as it is. A frame that starts `[1, 2, 3, 4]` then starts `[-1, 2, -3, 4]`.
+# <details><summary>Hint: the idea</summary>Left and right change places: every x changes its sign. Nothing else changes, not the order of the joints or frames.</details>
+# <details><summary>Hint: pseudocode</summary>mirrored = a copy of hand; multiply the columns 0, 2, 4, ... of mirrored by -1</details>
+
+
+# %% tags=["exercise"]
+def mirror(hand):
+    ### BEGIN SOLUTION
+    mirrored = hand.copy()
+    mirrored[:, 0::2] *= -1
+    return mirrored
+    ### END SOLUTION
+
+
+# %%
+check.ex12_5(mirror)
+
+# %% [markdown]
+# Words are 1 to 4 random letters of one language. With one recording a letter, a fair test needs care. **Warped copies**
+# (other words from the *same* recordings, stretched in time and shape) say whether CTC learned to cut. Only **languages never
+# trained on** say whether it learned letters that carry over. (About 15 s; the error counts letters now.)
+
+# %%
+WORDS = mm.per_profile(smoke=60, quick=1000, full=5000)
+words = {new: mm.load("fingerspelling", words=WORDS, length=(1, 4), unseen=new) for new in (False, True)}
+known, valid_words, copied = (tensors(p, "hand") for p in (words[False].train, words[False].valid, words[False].test))
+foreign = tensors(words[True].test, "hand")
+inside = known[0][torch.arange(known[0].shape[1], device=device) < known[1][:, None]]
+middle, spread = inside.mean(0), inside.std(0)
+
+
+def standardised(data):
+    """Give every joint mean 0 and spread 1 over the training frames; padding stays 0."""
+    real = torch.arange(data[0].shape[1], device=device) < data[1][:, None]
+    return (torch.where(real[..., None], (data[0] - middle) / spread, 0), *data[1:])
+
+
+# %%
+HAND_STEPS = mm.per_profile(smoke=25, quick=400, full=3000)
+
+
+def train_hands(data, seed):
+    """A reader of hands: one linear layer a frame, then as for sound."""
+    torch.manual_seed(seed)
+    start = nn.Sequential(nn.Linear(42, 64, bias=False), nn.ReLU())
+    network = Reader(64, 27, 64, start)
+    train(network, data, None, HAND_STEPS, rate=0.01, short=0.25, noise=0.1, watch=False)
+    return network
+
+
+def read_hands(network, data):
+    """Mistakes and letters of each word."""
+    return mistakes(data[2], alignment.ctc_greedy_decode(*log_probs_of(network, data))[0])
+
+
+hands = train_hands(standardised(known), seed=0)
+
+# %%
+spelling = {"warped copies": copied, "languages never trained on": foreign}
+errors = {name: read_hands(hands, standardised(data)) for name, data in spelling.items()}
+commonest = [[int(known[2][known[2] > 0].mode().values)] * n for n in copied[3].tolist()]
+errors["commonest letter, number known"] = mistakes(copied[2], commonest)
+cer = {name: bootstrap_interval(error_rate, *counts) for name, counts in errors.items()}
+print(*(f"{name}: letter error rate {rate} %" for name, rate in cer.items()), sep="\n")
+spare = cer["warped copies"]
+spare = Interval(45 - spare.estimate, 45 - spare.high, 45 - spare.low)
+mm.claim("12.3", "warped copies are read with a letter error of at most 45 %", spare, unit="points")
+
+# %% [markdown]
+# The network learned to cut and to read hands that nobody had cut, though far from perfectly. On new languages, which are also new
+# people and new cameras, the error is much higher. Is that because the letters differ, or because the network learned the signers?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: ask who in the room signs, and let them say what is missing: the other hand, the face, space, movement. Do
+# not ask learners to imitate signs for fun.
+
+# %% [markdown]
+# Take single letters and a small model: the mean pose of a recording, then a linear classifier (LDA with shrinkage). **Leave
+# one language out**: train on twelve, test on the thirteenth. As a control, the same with the body (nose, shoulders, elbows, wrists)
+# and with the face, whose mouthing could give letters away.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** 26 letters, so chance is about 4 %. How often is the letter of an unseen sign language right from the hand?
+# And from the face and body?
+
+# %% tags=["further"]
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+every = [getattr(letters, part) for part in ("train", "valid", "test")]
+target = np.concatenate([part.target for part in every])
+language = np.concatenate([part.groups for part in every])
+poses = {
+    key: np.stack([x.mean(0) for part in every for x in part.arrays()[0][key]]) for key in ("hand", "body", "face")
+}
+
+
+def carried_over(features):
+    """Accuracy in % on each language, trained on all others: (13,)."""
+    accuracy = []
+    for left_out in np.unique(language):
+        seen = language != left_out
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto").fit(features[seen], target[seen])
+        accuracy.append(100 * model.score(features[~seen], target[~seen]))
+    return np.array(accuracy)
+
+
+streams = {"hand": poses["hand"][:, 2:], "face": poses["face"], "body": poses["body"]}
+streams["face and body"] = np.concatenate([poses["face"], poses["body"]], 1)
+accuracy = {name: carried_over(features) for name, features in streams.items()}
+plotting.bars(accuracy, ylabel="letters right in %,\nlanguage left out", baseline=("chance", 100 / 26))
+
+# %% [markdown] tags=["alt"]
+# *Figure: letters right on the language left out, with intervals over the languages. The hand's bar is by far the highest; face,
+# body and both together are near the dashed line of chance.*
+
+# %%
+mm.claim("12.4", "letters carry over to a new language, from the hand", accuracy["hand"] - 40, unit="points over 40 %")
+both = 15 - accuracy["face and body"]
+mm.claim("12.6", "face and body together stay below 15 %", both, unit="points to spare")
+by_language = sorted(zip(accuracy["hand"], np.unique(language), strict=True))
+print("from the hand, language by language:", *(f"{name} {right:.0f} %" for right, name in by_language))
+
+# %% [markdown]
+# Many one-handed alphabets are relatives, handed on by schools for the deaf; so many letters carry over, and in some languages few
+# do. This shape of hand is the letter: the face adds next to nothing *here*. (In signed sentences the face is grammar: do not carry
+# this result over to them.) One person recorded each language, so language and person cannot be told apart.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7 Two streams of one hand, and a lag
+#
+# Split the hand: **thumb and index**, 8 joints, and the **other fingers**, 12 joints. Two real streams that belong together. Does
+# each know something the other does not?
+
+# %% tags=["further"]
+halves = {"thumb and index": poses["hand"][:, 2:18], "other fingers": poses["hand"][:, 18:]}
+rng = np.random.default_rng(0)
+products = halves["other fingers"][:, rng.integers(0, 24, 16)] * halves["other fingers"][:, rng.integers(0, 24, 16)]
+swapped = np.empty(len(target), int)  # for each recording another of its language, so another letter
+for name in np.unique(language):
+    rows = rng.permutation(np.flatnonzero(language == name))
+    swapped[rows] = np.roll(rows, 1)
+stranger = np.concatenate([halves["other fingers"], halves["thumb and index"][swapped]], 1)
+wider = np.concatenate([halves["other fingers"], products], 1)
+trials = {**halves, "others + 16 products": wider, "others + a stranger's thumb": stranger}
+trials["fused"] = np.concatenate(list(halves.values()), 1)
+parts = {name: carried_over(features) for name, features in trials.items()}
+plotting.bars(parts, ylabel="letters right in %, language left out", baseline=("chance", 100 / 26))
+
+# %% [markdown] tags=["alt"]
+# *Figure: letters right on the language left out. Each stream alone is well above chance; the other fingers with products of their
+# own numbers, or with the thumb and index of another recording, do not reach the fused streams, which are highest.*
+
+# %%
+best = max(halves, key=lambda name: parts[name].mean())
+mm.claim("12.5", f"both streams beat the better one ({best})", parts["fused"] - parts[best], unit="points")
+print(f"fused against as many numbers without a second stream: {interval(parts['fused'] - parts['others + 16 products'])}")
+
+# %% [markdown]
+# Fused beats each alone, and two controls with as many numbers: more numbers from the same stream, and a thumb that belongs to
+# another letter. So it is the second stream's news that helps.
+#
+# Now the streams come apart in time, as when two cameras start at different moments. In every word we delay the other fingers
+# by −8 to 8 frames (a third of a second), a new lag for each word. Transitions still move all fingers, so the two
+# **speeds** should rise together. Slide one against the other and take the shift with the highest correlation:
+
+
+# %%
+def apart(frames, length, lag):
+    """Delay the other fingers of one word (T, 42) by `lag` frames; the ends stand still."""
+    shifted = frames.clone()
+    shifted[:length, 18:] = frames[(torch.arange(length) - lag).clamp(0, length - 1)][:, 18:]
+    return shifted
+
+
+def found_lag(frames, length, reach=8):
+    """The delay at which the two streams' speeds agree best."""
+    steps = np.diff(frames[:length].cpu().numpy(), axis=0).reshape(length - 1, 21, 2)
+    speeds = np.linalg.norm(steps, axis=2)
+    first, second = (np.convolve(speeds[:, j].mean(1), np.ones(3) / 3, "same") for j in (range(1, 9), range(9, 21)))
+    agreement = {}
+    for lag in range(-reach, reach + 1):
+        a, b = (first[: len(first) - lag], second[lag:]) if lag >= 0 else (first[-lag:], second[:lag])
+        agreement[lag] = np.corrcoef(a, b)[0, 1] if len(a) > 3 else -1
+    return max(agreement, key=agreement.get)
+
+
+# %% [markdown]
+# Four ways to meet the lag: ignore it; undo the lag found; let a network of the same size train on lagged words, so that it sees
+# both and may sort it out itself; and the same without the lag, to see what it costs. (About 15 s.)
+
+
+# %% tags=["further"]
+def lagged(data, lags):
+    """All words with a lag each."""
+    moved = [apart(x, n, lag) for x, n, lag in zip(data[0].cpu(), data[1].tolist(), lags, strict=True)]
+    return (torch.stack(moved).to(device), *data[1:])
+
+
+rng = np.random.default_rng(1)
+draw = [rng.integers(-8, 9, len(data[1])) for data in (known, copied)]
+late = lagged(copied, draw[1])
+guesses = np.array([found_lag(x, n) for x, n in zip(late[0], late[1].tolist(), strict=True)])
+undone = lagged(late, -guesses)
+used = train_hands(standardised(lagged(known, draw[0])), seed=0)
+met = {
+    "no lag": read_hands(hands, standardised(copied)),
+    "lag ignored": read_hands(hands, standardised(late)),
+    "lag found and undone": read_hands(hands, standardised(undone)),
+    "trained on lagged words": read_hands(used, standardised(late)),
+}
+plotting.bars({k: bootstrap_interval(error_rate, *v) for k, v in met.items()}, ylabel="letter error in %")
+
+# %% [markdown] tags=["alt"]
+# *Figure: letter error on warped copies. Without a lag it is lowest; with the lag ignored far higher; with the lag found and undone
+# nearly as low as without; the network trained on lagged words lies in between.*
+
+# %%
+print(f"lag found within one frame: {100 * np.mean(abs(guesses - draw[1]) <= 1):.0f} % of words")
+won = fewer(met["lag ignored"], met["lag found and undone"])
+mm.claim("12.7", "undoing the lag earns its gain", won, unit="points")
+print(f"undone against trained on lagged words: {fewer(met['trained on lagged words'], met['lag found and undone'])}")
+
+# %% [markdown]
+# Alignment earned its gain here, before any reading: two lines that know what a lag is beat a network that has to find out. That is
+# the friendly case: one lag a word, joints made by us that move all fingers at once. Where the lag changes within a signal, it
+# takes lesson 11's warping.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The answer
+#
+# How do you read text from a signal that nobody has cut into letters? Let a network write a symbol or a blank at every step, and
+# train it on the **sum over all ways to place the text**. It finds the cuts itself. Read greedily when it is sure; bring a list of
+# legal texts when it is not.
+
+# %% [markdown]
+# ## What can go wrong
+#
+# - **It writes only blanks.** The plateau: wait, shorten the strings, look at the learning rate. Do not conclude anything at 100 %.
+# - **An infinite loss.** A text with repeats needs more steps than labels; too much shortening makes items impossible.
+#   `zero_infinity=True` hides them, so count them first.
+# - **The blank is not label 0.** Libraries differ. Off by one, training still "works" and reads nonsense.
+# - **Times read off the spikes.** A spike may come late or early; for times use `occupancy`, or a forced alignment.
+# - **Padding.** Give the true lengths after the shortening, not before: here (T − 1) // 4 + 1.
+# - **Copies counted as data.** Our warped copies share their recordings with training. Only other languages were a new test.
+
+# %% [markdown]
+# ## What articles say, what is true
+#
+# The best-known set of continuous signing is RWTH-PHOENIX-Weather 2014T (Camgöz and others 2018), German Sign Language with
+# **glosses** (a word written for each sign, in the order of signing) and German text. Often written, not quite so:
+# - *It is multimodal, with sound.* It has no audio: frames, glosses, and text.
+# - *It shows everyday signing.* It shows weather forecasts on television, signed by nine people who *interpret* spoken German.
+# - *Glosses are a translation.* They are labels. A gloss leaves out the face, the space and much of the grammar.
+# - *Sign language recognition is solved at 20 % word error.* That is for forecasts and glosses, not for what deaf people say to each other.
+
+# %% [markdown]
+# ## Three key points
+#
+# 1. CTC sums over all paths that collapse to the text, by a forward pass along the text with blanks. Repeats need a blank.
+# 2. Its gradient is the network's own guess minus that guess made consistent with the text; it starts on a blank plateau.
+# 3. A beam gains when the network is in doubt and has a list to choose from. Report greedy beside it.
+
+# %% [markdown]
+# ## Quiz
+#
+# **1.** The text is "l l a m a". How many steps must the network have at least?
+# <details><summary>A: five, one for each of the letters</summary>The two l would merge into one.</details>
+# <details><summary>B: six, for the two l need a blank</summary>Right. One step a letter, and one more for each letter equal to the one before it.</details>
+# <details><summary>C: eleven, as the extended list has</summary>Blanks between different letters may be skipped.</details>
+#
+# **2.** After an hour your network writes only blanks, and the loss falls slowly. What do you try first?
+# <details><summary>A: leave the blank out of the symbols</summary>Then repeats cannot be written, and every frame must show a label.</details>
+# <details><summary>B: a wider beam when decoding it</summary>There is nothing in it to find yet.</details>
+# <details><summary>C: short texts first, and patience</summary>Right. Short texts have few placements, so the first label stands out sooner.</details>
+#
+# **3.** A paper gains six points "by beam search with a lexicon". What should it show beside it?
+# <details><summary>A: greedy reading, with the lexicon's nearest entry</summary>Right. Otherwise you cannot tell the search from the list.</details>
+# <details><summary>B: the same beam search with twice the width</summary>A trained network hardly cares about width.</details>
+# <details><summary>C: the loss of the network on the test part</summary>It says nothing about either of the two parts.</details>
+
+# %% [markdown]
+# ## Going further
+#
+# <details><summary>Why does CTC write spikes?</summary>Every path through a region of blanks with one label in it counts, so probability gathers where blank paths already are. Nothing in the loss rewards a label for lasting.</details>
+#
+# <details><summary>What does CTC assume?</summary>Given the input, the symbols at different steps are independent: it cannot say "either A B or C D, but not A D". Transducers (Graves 2012) and attention (lesson 14) drop that, and need more data.</details>
+#
+# <details><summary>How is DTW of lesson 11 related?</summary>Both walk a staircase with three moves. DTW keeps the best path, soft-DTW and CTC add up all of them.</details>
+
+# %% [markdown]
+# ## References
+#
+# - Graves, A. and others (2006). Connectionist temporal classification: labelling unsegmented sequence data with recurrent neural networks. ICML.
+# - Bengio, Y. and others (2009). Curriculum learning. ICML.
+# - Graves, A. (2012). Sequence transduction with recurrent neural networks. ICML workshop.
+# - Hannun, A. and others (2014). First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs. arXiv:1408.2873.
+# - Camgöz, N. C. and others (2018). Neural sign language translation. CVPR.
+# - Jackson, Z. and others (2018). Free Spoken Digit Dataset. Zenodo.
+# - Power, J., Grimm, G., List, J.-M. (2020). Evolutionary dynamics in the dispersal of sign languages. Royal Society Open Science.
+# - Moryossef, A. and others (2023). An open-source gloss-based baseline for spoken to signed language translation. AT4SSL workshop.
