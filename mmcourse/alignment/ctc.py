@@ -107,7 +107,8 @@ def ctc_beam_decode(log_probs, input_lengths=None, *, beam=16, words=None):
     beam : int
         Prefixes kept after each frame.
     words : list of sequences of labels, optional
-        The only sequences that may be read; each output is one of them, and empty with score -inf where none survived.
+        The only sequences that may be read; each output is one of them, and empty with score -inf where none survived
+        or is possible, and with score NaN where a frame holds NaN.
 
     Returns
     -------
@@ -136,7 +137,8 @@ def ctc_beam_decode(log_probs, input_lengths=None, *, beam=16, words=None):
     found = []
     for item, n in zip(log_probs.detach().double().cpu().numpy().swapaxes(0, 1), lengths.tolist(), strict=True):
         prefixes, scores = _search(item[:n], beam, follows)
-        scores = scores if words is None else np.where([p in words for p in prefixes], scores, -np.inf)
+        if words is not None:
+            scores = np.where([p in words for p in prefixes] | np.isnan(scores), scores, -np.inf)
         best = scores.argmax()
         found.append((list(prefixes[best]) if scores[best] > -np.inf else [], scores[best]))
     return [sequence for sequence, _ in found], torch.tensor([score for _, score in found], dtype=torch.float64)
@@ -154,6 +156,8 @@ def _followers(words, classes):
 
 def _search(frames, beam, follows):
     """Prefixes and their log probabilities after frames (T, C)."""
+    if np.isnan(frames).any():
+        return [()], np.array([np.nan])
     prefixes, blank, label = [()], np.zeros(1), np.full(1, -np.inf)  # paths that end in a blank, and in a label
     for frame in frames:
         total, last = np.logaddexp(blank, label), np.array([p[-1] if p else 0 for p in prefixes])
@@ -172,6 +176,8 @@ def _search(frames, beam, follows):
         scores = np.concatenate([np.logaddexp(blank, label), longer.ravel()])
         kept = np.argsort(-scores)[:beam]
         kept = kept[scores[kept] > -np.inf]
+        if not len(kept):  # nothing that may be read is possible
+            return [()], np.array([-np.inf])
         old, stays = kept < len(prefixes), kept % len(prefixes)
         blank = np.where(old, blank[stays], -np.inf)
         label = np.where(old, label[stays], scores[kept])
