@@ -36,7 +36,7 @@ VISEMES = {  # letters of the phonetic alphabet that look alike, and the shape (
     "oʊuw": (0.3, 0.15, 1.0, 0.0),
 }
 STYLE = (0.85, 1.15)  # how much a sentence is articulated
-SMOOTH, JITTER = 0.05, 0.04  # seconds over which shapes blend; spread of the noise on them
+SMOOTH, JITTER = 0.035, 0.04  # seconds over which shapes blend; spread of the noise on them
 SHIFTS = ("none", "lag", "warp")
 
 
