@@ -1,7 +1,7 @@
 """Hidden Markov models with Gaussian emissions (lesson 11)."""
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.utils.validation import check_is_fitted
@@ -100,7 +100,7 @@ class GaussianHMM(BaseEstimator):
         """Log-likelihood, posteriors (T, K) and expected number of times each transition was taken (K, K)."""
         total, alpha, emission = self._forward(x)
         if self.domain == "log":
-            return total, *_backward_log(total, alpha, emission, _log(self.transition_))
+            return total, *_backward_log(alpha, emission, _log(self.transition_))
         beta = kernels.backward(emission, self.transition_)
         return total, alpha * beta, self.transition_ * (alpha[:-1].T @ (emission * beta)[1:])
 
@@ -160,18 +160,18 @@ def _normalise(counts, otherwise):
 
 
 def _forward_log(emission, start, transition):
-    """Log-likelihood, log alpha (T, K), and the emission again: the arguments of `_backward_log`."""
+    """Log-likelihood, log alpha (T, K), and the emission again."""
     alpha = [start + emission[0]]
     for frame in emission[1:]:
         alpha.append(logsumexp(alpha[-1][:, None] + transition, axis=0) + frame)
     return logsumexp(alpha[-1]), np.stack(alpha), emission
 
 
-def _backward_log(total, alpha, emission, transition):
-    """Posteriors (T, K) and expected transitions (K, K), from logarithms."""
+def _backward_log(alpha, emission, transition):
+    """Posteriors (T, K) and expected transitions (K, K), from logarithms; each frame is normalised by its own sum."""
     beta, taken = np.zeros_like(alpha), np.zeros_like(transition)
     for t in range(len(alpha) - 2, -1, -1):
         step = transition + emission[t + 1] + beta[t + 1]
         beta[t] = logsumexp(step, axis=1)
-        taken += np.exp(alpha[t][:, None] + step - total)
-    return np.exp(alpha + beta - total), taken
+        taken += softmax(alpha[t][:, None] + step)
+    return softmax(alpha + beta, axis=1), taken

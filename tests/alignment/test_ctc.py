@@ -60,6 +60,20 @@ def test_loss_and_gradient_equal_torch():
     assert torch.autograd.gradcheck(lambda x: ctc_loss(x, [[1, 1], [2, 3]], [6, 4], [2, 1]), small)
 
 
+def test_long_sequences_equal_torch():
+    logits = (3 * torch.randn(1500, 2, 30, dtype=torch.double)).requires_grad_()
+    targets, frames, labels = torch.randint(1, 30, (2, 200)), torch.tensor([1500, 700]), torch.tensor([200, 150])
+    targets[0, 50:100] = 4  # a label repeated fifty times
+    losses = [
+        ctc_loss(logits.log_softmax(2), targets, frames, labels),
+        functional.ctc_loss(logits.log_softmax(2), targets, frames, labels, reduction="none"),
+    ]
+    assert losses[0].isfinite().all()
+    torch.testing.assert_close(*losses, rtol=1e-12, atol=0)
+    ours, theirs = (torch.autograd.grad(loss.sum(), logits)[0] for loss in losses)
+    torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-11)
+
+
 def test_a_repeated_label_needs_a_blank():
     log_probs = draw(4, 1, 3).requires_grad_()
     assert ctc_loss(log_probs[:3], [[1, 1, 2]], [3], [3]).item() == torch.inf

@@ -80,10 +80,26 @@ def test_scaled_equals_log_and_nothing_underflows(rng):
         setattr(logs, name, getattr(model, name))
     assert model.score(x)[0] == pytest.approx(logs.score(x)[0], rel=1e-12, abs=1e-9)
     assert model.score(x)[0] < -5000
-    np.testing.assert_allclose(model.posteriors(x)[0], logs.posteriors(x)[0], atol=1e-9)
+    np.testing.assert_allclose(model.posteriors(x)[0], logs.posteriors(x)[0], rtol=0, atol=1e-9)
+    taken = [which._forward_backward(x[0])[2] for which in (model, logs)]
+    np.testing.assert_allclose(*taken, rtol=1e-9, atol=1e-9)
+    assert taken[0].sum() == pytest.approx(4999)
+    (path,), (best,) = model.decode(x)
+    assert path.shape == (5000,)
+    assert -np.inf < best < model.score(x)[0]  # the best chain is part of the sum
     far = [x[0][:50] + 1e4]  # densities around exp(-1e8)
     assert model.score(far)[0] == pytest.approx(logs.score(far)[0], rel=1e-12)
     np.testing.assert_allclose(model.posteriors(far)[0].sum(1), 1)
+
+
+@pytest.mark.parametrize("topology", ["ergodic", "left-to-right"])
+def test_training_with_logarithms_equals_training_with_scales(rng, topology):
+    sequences = draw(rng, (40, 25))
+    scaled, logs = (
+        GaussianHMM(3, topology=topology, domain=d, max_iter=5, tol=-np.inf).fit(sequences) for d in DOMAINS
+    )
+    for name in ("start_", "transition_", "means_", "variances_", "log_likelihoods_"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(logs, name), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("topology", ["ergodic", "left-to-right"])

@@ -35,13 +35,21 @@ def inside(rows, columns, window):
     return np.abs(clock[0][:, None] - clock[1]) <= window + 1e-9
 
 
+def check_ends(path, rows, columns):
+    """The path leads from the first frames to the last ones, by steps of at most one."""
+    assert path[0].tolist() == [0, 0]
+    assert path[-1].tolist() == [rows - 1, columns - 1]
+    assert {tuple(step) for step in np.diff(path, axis=0)} <= {(1, 1), (1, 0), (0, 1)}
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_cost_and_path_equal_librosa(rng, metric):
-    for _ in range(8):
-        rows, columns, width = rng.integers(2, 40), rng.integers(2, 40), rng.integers(2, 6)
-        x, y = rng.normal(size=(rows, width)), rng.normal(size=(columns, width))
+    for rows, columns in [(1, 1), (1, 7), (30, 1), (300, 40), (9, 200), *rng.integers(2, 40, (8, 2))]:
+        x, y = (rng.normal(size=(n, rng.integers(2, 6))) for n in (rows, columns))
+        x, y = x[:, : y.shape[1]], y[:, : x.shape[1]]
         table, path = librosa.sequence.dtw(x.T, y.T, metric=metric)
         found = dtw(x, y, metric=metric)
+        check_ends(found.path, rows, columns)
         assert found.cost == pytest.approx(table[-1, -1], abs=1e-9)
         assert metric == "cityblock" or (found.path == path[::-1]).all()  # city blocks tie: several paths are best
         assert found.cost == pytest.approx(cdist(x, y, metric)[tuple(found.path.T)].sum(), abs=1e-9)
@@ -58,8 +66,20 @@ def test_window_equals_librosa_on_a_banded_table(rng, metric, shape):
         assert found.cost == pytest.approx(table[-1, -1], abs=1e-9)
         assert metric == "cityblock" or (found.path == path[::-1]).all()
         assert allowed[tuple(found.path.T)].all()
+        check_ends(found.path, *shape)
         assert dtw(y, x, metric=metric, window=window).cost == pytest.approx(found.cost, abs=1e-9)
     assert dtw(x, y, metric=metric, window=100).cost == dtw(x, y, metric=metric).cost
+
+
+@pytest.mark.parametrize("window", [0, 1, 3, 10])
+def test_window_equals_librosas_own_for_equal_lengths(rng, window):
+    x, y = rng.normal(size=(2, 25, 3))
+    band = (window + 1) / len(x)  # librosa keeps |i - j| below this share of the length
+    table, path = librosa.sequence.dtw(x.T, y.T, global_constraints=True, band_rad=band)
+    found = dtw(x, y, window=window)
+    check_ends(found.path, 25, 25)
+    assert found.cost == pytest.approx(table[-1, -1], abs=1e-9)
+    assert (found.path == path[::-1]).all()
 
 
 def test_least_of_all_alignments_and_both_ends(rng):
@@ -67,10 +87,7 @@ def test_least_of_all_alignments_and_both_ends(rng):
         x, y = rng.normal(size=(rows, 2)), rng.normal(size=(columns, 2))
         distances, found = cdist(x, y), dtw(x, y)
         assert found.cost == pytest.approx(min(sum(distances[c] for c in p) for p in alignments(rows, columns)))
-        assert found.path[0].tolist() == [0, 0]
-        assert found.path[-1].tolist() == [rows - 1, columns - 1]
-        steps = {tuple(step) for step in np.diff(found.path, axis=0)}
-        assert steps <= {(1, 1), (1, 0), (0, 1)}
+        check_ends(found.path, rows, columns)
 
 
 def test_convention_and_equal_sequences(rng):
