@@ -31,7 +31,7 @@ def write(folder):
         time = np.arange(2 * RATE) / RATE
         tone = 0.5 * np.sin(2 * np.pi * (200 + song) * time)
         soundfile.write(folder / "MEMD_audio" / f"{song}.mp3", np.stack([tone, tone], 1), RATE, format="MP3")
-    (folder / "lyrics.csv").write_text('song_id,lyrics\n2,"Oh, my\nlove"\n2001,Où es-tu\n', encoding="utf-8")
+    (folder / "lyrics.csv").write_text('song_id, lyrics \n2,"Oh, my\nlove"\n2001,Où es-tu\n', encoding="utf-8")
     return folder
 
 
