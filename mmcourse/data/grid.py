@@ -1,6 +1,5 @@
 """Reader of the GRID corpus, talkers who say sentences of six words, from a folder that the learner names."""
 
-import math
 import re
 
 import numpy as np
@@ -69,7 +68,7 @@ def load_grid(_=None, *, folder=None, size=(72, 90), mouth=False, rate=16_000, l
     for chosen in np.split(speakers, borders)[::-1]:
         keys = [key for speaker in sorted(chosen) for key in _whole(speaker, *found)[:limit]]
         sentences, times = zip(*(_words(align[key]) for key in keys), strict=True)
-        least = [math.ceil(rows[-1, 1] * FRAME_RATE) for rows in times]  # frames, until the last word
+        least = [round(rows[-1, 1].item() * FRAME_RATE) for rows in times]  # frames, until the last word
         inputs = {
             "video": [Video(video[key], tuple(size), box, frames) for key, frames in zip(keys, least, strict=True)],
             "audio": [Clip(audio[key], rate, SECONDS) for key in keys],
@@ -97,8 +96,8 @@ def _whole(speaker, video, audio, align):
     videos = sorted(key for key in video if key[0] == speaker)
     whole = [key for key in videos if key in audio and key in align]
     if len(whole) < WHOLE * len(videos):
-        few = f"Only {len(whole)} of the {len(videos)} videos of speaker s{speaker} have sound and words"
-        raise DataError(f"{few} of the same name; download audio and alignments of this speaker again.")
+        few = f"{len(whole)} of {len(videos)} videos of speaker s{speaker} have sound and words"
+        raise DataError(f"Only {few} of the same name; download both again.")
     return whole
 
 

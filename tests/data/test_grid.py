@@ -155,7 +155,7 @@ def test_single_sentences_without_a_file_are_left_out(folder):
     splits = load_grid(folder=folder)
     assert sum((split.groups == 34).sum() for split in parts(splits)) == 18
     (homes["align"] / "bbaf5z.align").unlink()
-    with pytest.raises(DataError, match=r"Only 17 of the 20 videos of speaker s34 have sound and words of the same"):
+    with pytest.raises(DataError, match=r"Only 17 of 20 videos of speaker s34 have sound and words of the same"):
         load_grid(folder=folder)
 
 
