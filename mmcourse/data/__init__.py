@@ -131,12 +131,12 @@ def _check_options(function, call, options):
 
 
 def _announce(entry):
-    """Print what must be seen: synthetic data every time, everything else once."""
-    if not entry.real:
-        print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
+    """Print, the first time a set is loaded, what must be seen beside it."""
     if entry.name in _SHOWN:
         return
     _SHOWN.add(entry.name)
+    if not entry.real:
+        print(f"*** SYNTHETIC DATA: {entry.title}. Generated, not measured; see data/{entry.name}.md ***")
     if entry.synthetic:
         print(f"*** PARTLY SYNTHETIC: {entry.title}. Generated: {entry.synthetic}; see data/{entry.name}.md ***")
     if entry.pairing:

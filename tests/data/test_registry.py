@@ -157,10 +157,12 @@ def test_sets_that_share_files_are_fetched_once():
     assert data.prepare("audio_visual_digits") == folder
 
 
-def test_synthetic_data_shows_a_banner_each_time(toy, capsys):
-    for _ in range(2):
-        data.load("toy", n=2)
-        assert "SYNTHETIC DATA" in capsys.readouterr().out
+def test_synthetic_data_shows_a_banner_once(toy, monkeypatch, capsys):
+    monkeypatch.setattr(data, "_SHOWN", set())
+    data.load("toy", n=2)
+    assert "*** SYNTHETIC DATA: " in capsys.readouterr().out
+    data.load("toy", n=2)
+    assert capsys.readouterr().out == ""
 
 
 def test_real_data_shows_none_and_attribution_is_shown_once(toy, monkeypatch, capsys):
