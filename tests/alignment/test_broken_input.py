@@ -149,9 +149,10 @@ def test_what_cannot_be_read_at_all():
     log_probs = torch.full((4, 1, 3), -torch.inf)
     log_probs[:, 0, 2] = 0.0  # label 2 for certain, at every frame
     assert ctc_beam_decode(log_probs)[0] == [[2]]
-    sequences, scores = ctc_beam_decode(log_probs, words=[(1,), (2, 1)])
-    assert sequences == [[]]
-    assert scores.tolist() == [-torch.inf]
+    for words in ([(1,), (2, 1)], [(1,)]):  # one begins well; nothing does
+        sequences, scores = ctc_beam_decode(log_probs, words=words)
+        assert sequences == [[]]
+        assert scores.tolist() == [-torch.inf]
 
 
 def test_targets_longer_than_the_frames_allow():
