@@ -576,7 +576,7 @@ for gamma in (0.1, 1.0, 10.0):
 
 
 # %%
-def averages(sequences, gamma=1.0, steps=STEPS):  # arrays (T_i, d) -> plain mean, soft-DTW mean: (T, d)
+def averages(sequences, gamma=1.0, steps=40):  # arrays (T_i, d) -> plain mean, soft-DTW mean: (T, d)
     plain = np.mean([stretch(x, int(np.median([len(x) for x in sequences]))) for x in sequences], 0)
     z, lengths = torch.tensor(plain, requires_grad=True), torch.tensor([len(x) for x in sequences])
     padded = pad_sequence([torch.tensor(x) for x in sequences], batch_first=True)
@@ -594,7 +594,7 @@ worth = {"plain mean": [], "soft-DTW mean": [], "one template": []}
 for seed in ROUNDS:
     known, asked = deal(seed)
     by_digit = [[scaled(pool_x[k]) for k in known if pool_y[k] == digit][:20] for digit in range(10)]
-    plain, soft = zip(*map(averages, by_digit))
+    plain, soft = zip(*(averages(x, steps=STEPS) for x in by_digit))
     queries = [scaled(pool_x[k]) for k in asked]
     for name, templates in zip(worth, (plain, soft, [x[0] for x in by_digit])):
         worth[name].append(100 * (warped(queries, templates).argmin(1) == pool_y[asked]).mean())
@@ -602,7 +602,7 @@ print({name: str(interval(values)) for name, values in worth.items()})
 print(f"soft-DTW mean minus plain mean: {interval(np.subtract(worth['soft-DTW mean'], worth['plain mean'])):+} points")
 
 # %% [markdown]
-# The average that was warped is the better template: one sequence that stands for twenty. The last round's two sevens:
+# The warped average is the better template: one sequence that stands for twenty. The last round's two average sevens:
 
 # %% tags=["further"]
 figure, axes = plt.subplots(figsize=(9, 3.8))
@@ -610,12 +610,12 @@ for x in by_digit[7]:
     axes.plot(stretch(x, len(plain[7]))[:, 0], color="#BBBBBB", linewidth=0.8)
 axes.plot(plain[7][:, 0], color=plotting.COLORS[2], linewidth=3, label="plain mean")
 axes.plot(soft[7][:, 0], color=plotting.COLORS[3], linewidth=3, label="soft-DTW mean")
-axes.set(xlabel="frame", ylabel="first MFCC\n(loudness), scaled")
+axes.set(xlabel="frame", ylabel="first MFCC\n(loudness), scaled", xticks=range(0, len(plain[7]), 2))
 _ = figure.legend(loc="outside right upper")
 
 # %% [markdown] tags=["alt"]
-# *Figure: the first MFCC of the plain and of the soft-DTW mean of sevens over the frames, above the thin grey curves of the
-# sevens themselves, stretched to one length.*
+# *Figure: the first MFCC of the plain and of the soft-DTW mean over the frames, on the thin grey curves of the sevens. The
+# plain mean is a flat hill; the other rises sooner and higher, and keeps a small dip before the end.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 The talking mouth
@@ -895,8 +895,7 @@ for name in lag[0]:
 # | a constant delay | cross-correlation, not DTW |
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For the instructor: let the group name faults of real films (constant delay, drift of a clock, dubbing, a cut) and pick the
-# stiffest model for each before showing the table.
+# For the instructor: let the group name faults of real films (delay, drift, dubbing, a cut) and pick a model for each.
 
 # %% [markdown]
 # ## What can go wrong
