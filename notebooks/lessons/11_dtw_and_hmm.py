@@ -658,7 +658,7 @@ picked = np.linspace(14, len(ITEM["image"]) - 20, 8).astype(int)
 plotting.images([ITEM["image"][k, 0] for k in picked], [f"{k / 25:.2f} s" for k in picked])
 
 # %% [markdown] tags=["alt"]
-# *Figure: eight drawn mouths of one sentence, each with its time in the film: shut, wide open, round, with teeth.*
+# *Figure: eight drawn mouths of one sentence, each with its time in the film: shut, open, wide, with teeth.*
 
 # %% [markdown]
 # There is no distance between 13 MFCCs and 768 grey values. Everybody's first idea: **loud means open**. Both are single
