@@ -5,8 +5,8 @@
 #
 # ![The frames of a recording enter a network that writes one label or a blank for every step; repeats are merged and blanks dropped, which leaves the text](flow: frames of sound -> network; joints of a hand -> network; network -> a label or a blank at each step; a label or a blank at each step -> merge repeats -> drop blanks -> text)
 #
-# Somebody says "three one four" and you know it is 314. Nobody tells you *when* the one begins. You will train a network on
-# spoken numbers, then on hands that spell.
+# Somebody says "three one four": 314. Nobody tells you *when* the one begins. You will train a network on spoken numbers, then on
+# hands that spell.
 
 # %% tags=["setup"]
 import mmcourse as mm
@@ -38,8 +38,8 @@ STRINGS = mm.per_profile(smoke=60, quick=1500, full=6000)
 strings = mm.load("digit_strings", count=STRINGS)
 
 # %% [markdown]
-# One training item: 13 MFCCs a frame (lesson 4), and its target. Label 1 stands for "zero", 10 for "nine". **0 is no digit**:
-# here it only fills up the row, and soon it gets a job.
+# One training item: 13 MFCCs a frame (lesson 4), and its target. Label 1 stands for "zero", 10 for "nine". **0 is no digit**: here
+# it fills up the row.
 
 
 # %%
@@ -53,14 +53,14 @@ item, target = strings.train[k]
 print(f"{len(item['audio'])} frames, target {target.tolist()}, that is {written(target)!r}")
 figure, axes = plt.subplots(figsize=(9, 3))
 axes.pcolormesh(item["audio"].T, cmap="vlag", vmin=-3, vmax=3)
-_ = axes.set(xlabel="frame", ylabel="MFCC")
+_ = axes.set(xlabel="frame", ylabel="MFCC", yticks=(0.5, 6.5, 12.5), yticklabels=(1, 7, 13))
 
 # %% [markdown] tags=["alt"]
 # *Figure: one string, 13 rows of MFCCs against the frames. Colours change with the sounds, but no line marks where a digit begins
 # or ends.*
 
 # %% [markdown]
-# Four labels, many frames, and no word about which is which. Cutting by hand is dull and costly work.
+# Four labels, many frames, and no word about which is which.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 One label a frame, and a rule
@@ -231,8 +231,8 @@ def forward_step(alpha, frame, extended):
 check.ex12_3(forward_step)
 
 # %% [markdown]
-# The same walk from the end gives $\beta_t(s)$, all endings that start at place $s$ at step $t$. Both together say how likely
-# each place is at each step, given the text, as the HMM's posteriors in lesson 11:
+# The same walk from the end gives $\beta_t(s)$, all endings from place $s$ at step $t$. Together they say how likely each place is at
+# each step, given the text, like the HMM's posteriors in lesson 11:
 
 
 # %%
@@ -251,8 +251,8 @@ assert np.allclose(scores.grad[:, 0], tiny - shares)
 print("gradient of the loss = what the network says, minus the share of each symbol given the text")
 
 # %% [markdown]
-# Read that gradient: at each step the network is pulled towards **its own guess of where the labels are**, made consistent with
-# the text. It teaches itself to cut.
+# At each step the network is pulled towards **its own guess of where the labels are**, made consistent with the text. It teaches itself
+# to cut.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: draw the extended list of 1 1 2 on the board and walk a finger along it, one move a step. Ask why the
@@ -379,8 +379,8 @@ def fewer(before, after):
 # four digits: random digits, always the same digit, or something else?
 
 # %% [markdown]
-# We train twice: from the start on strings of 1 to 6 digits (not to the end), and first on **short** ones (a *curriculum*).
-# This takes about 15 s.
+# We train from the start on strings of 1 to 6 digits (not to the end), and again with **short** ones first (a *curriculum*). This
+# takes about 15 s.
 
 # %%
 data, valid, test = (tensors(part, "audio") for part in (strings.train, strings.valid, strings.test))
@@ -482,7 +482,7 @@ def cut_evenly(data):
 
 
 # %% [markdown]
-# (The test part is opened now, for the first time, to be scored.)
+# (The test part, opened for the first time.)
 
 # %%
 greedy, _ = alignment.ctc_greedy_decode(*log_probs_of(reader, test))
@@ -498,13 +498,12 @@ spare = Interval(5 - wer["CTC"].estimate, 5 - wer["CTC"].high, 5 - wer["CTC"].lo
 mm.claim("12.1", "strings of unseen recordings are read with a WER of at most 5 %", spare, unit="points")
 
 # %% [markdown]
-# CTC had to find the cuts *and* the number, and makes fewer mistakes than the cutter. (The six speakers are the same in all parts:
-# a new voice would do worse.)
+# CTC had to find cuts *and* number, and makes fewer mistakes. (The six speakers are the same in all parts: a new voice would do worse.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 Decoding: the best path is not the best text
 #
-# **Greedy** decoding takes the likeliest symbol at each step and collapses. But a text's probability is a sum over paths.
+# **Greedy** decoding collapses the likeliest symbols. But a text's probability is a sum over paths.
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Two steps, and at each the network says: blank 0.6, "a" 0.4. What does greedy read? And which text is
@@ -560,7 +559,7 @@ check.ex12_4(beam_step)
 # greedily, then take the directory's number with the fewest differences.
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** Greedy; beam; greedy, then the nearest number; beam in the directory. The network is (a) stopped early,
+# **Predict first.** Greedy; beam; greedy, then nearest; beam in the directory. The network is (a) stopped early,
 # as soon as its validation WER is below 40 %, (b) trained, (c) trained but hears noise. Where does the beam alone help? Where the
 # directory?
 
@@ -611,7 +610,7 @@ for k, name in enumerate(outcome["trained"]):
     where = np.arange(len(rates)) + 0.16 * (k - 2)
     axes.bar(where, middle, 0.15, yerr=spread, color=plotting.COLORS[k], label=name, error_kw={"ecolor": "#222222"})
 axes.set_xticks(range(len(CONDITIONS)), CONDITIONS)
-axes.set(ylabel="test WER in %", ylim=(0, 80))
+axes.set(xlabel="noise in units of the training frames' spread", ylabel="test WER in %", ylim=(0, 80))
 axes.grid(False, axis="x")
 _ = axes.legend(loc="upper left", fontsize=12)
 
@@ -689,7 +688,7 @@ def draw_hand(axes, joints):
     for name, chains in FINGERS.items():
         for chain in chains:
             axes.plot(*points[list(chain)].T, color=OURS[name], lw=3, marker="o", ms=3)
-    axes.set(xlim=(-1.25, 1.25), ylim=(0.2, -2.2), aspect="equal")
+    axes.set(xlim=(-1.4, 1.4), ylim=(0.2, -2.2), aspect="equal")
     axes.axis("off")
 
 
@@ -851,14 +850,14 @@ print("from the hand, language by language:", *(f"{name} {right:.0f} %" for righ
 
 # %% [markdown]
 # Many one-handed alphabets are relatives, handed on by schools for the deaf: many letters carry over, in some languages few. The
-# face adds next to nothing *here*; in signed sentences it is grammar, so do not carry that result over. And as one person recorded each
-# language, language and person cannot be told apart.
+# face adds next to nothing *here*; in signed sentences it is grammar. And as one person recorded each language, the two cannot be told
+# apart.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 Two streams of one hand, and a lag
 #
-# Split the hand: **thumb and index**, 8 joints, and the **other fingers**, 12 joints. Two real streams that belong together. Does
-# each know something the other does not?
+# Split the hand: **thumb and index**, 8 joints, and the **other fingers**, 12. Two real streams. Does each know something the other
+# does not?
 
 # %% tags=["further"]
 halves = {"thumb and index": poses["hand"][:, 2:18], "other fingers": poses["hand"][:, 18:]}
@@ -890,12 +889,12 @@ print(
 # For the instructor: ask which control they would demand before they believe in fusion, then point at the two in the figure.
 
 # %% [markdown]
-# Fused beats each alone and both controls with as many numbers: more numbers from the same stream, and a thumb that belongs to
+# Fused beats each alone and both controls with as many numbers: products of the same stream, and a thumb that belongs to
 # another letter. The second stream's news helps.
 #
-# Now the streams come apart in time, as when two cameras start at different moments. In every word we delay the other fingers
-# by −8 to 8 frames, up to a third of a second. Transitions move all fingers, so the two **speeds** should rise together: slide
-# one against the other and take the shift at which they agree best.
+# Now the streams come apart, as when two cameras start at different moments: in every word we delay the other fingers
+# by −8 to 8 frames, up to a third of a second. Transitions move all fingers, so the two **speeds** should rise together: take the
+# shift at which they agree best.
 
 
 # %%
@@ -956,7 +955,7 @@ mm.claim("12.7", "undoing the lag earns its gain", won, unit="points")
 print(f"undone against trained on lagged words: {fewer(met['trained on lagged words'], met['lag found and undone'])}")
 
 # %% [markdown]
-# Alignment earned its gain, before any reading: undone, the lag costs next to nothing. Training on lagged words, with the same start and as many
+# Alignment earned its gain, before any reading: undone, the lag costs little. Training on lagged words, with the same start and as many
 # steps, repaired only a part. This is the friendly case: one lag a word, and joints drawn by us, at which all
 # fingers move at once. Where the lag changes within a signal, it takes lesson 11's warping.
 
@@ -974,7 +973,6 @@ print(f"undone against trained on lagged words: {fewer(met['trained on lagged wo
 # - **An infinite loss.** Repeats need more steps than labels, and shortening leaves fewer. `zero_infinity=True` hides such items,
 #   so count them first.
 # - **The blank is not label 0.** Libraries differ. Off by one, training still "works" and reads nonsense.
-# - **Times read off the spikes.** A spike may come late or early; a forced alignment tells times.
 # - **Padding.** Give the true lengths after the shortening: here (T − 1) // 4 + 1.
 # - **Copies counted as data.** Warped copies share their recordings with training. Only other languages were a new test.
 
@@ -1016,8 +1014,8 @@ print(f"undone against trained on lagged words: {fewer(met['trained on lagged wo
 # %% [markdown]
 # ## Going further
 #
-# Under the profile `full`, and with your own copy of PHOENIX-2014T, the next cell trains the same reader on its frames, made small
-# and grey, and reads glosses. Expect far more mistakes than in publications: they use large, pretrained networks.
+# Under `full`, with your own copy of PHOENIX-2014T, the next cell trains the same reader on its frames, made small and grey, and reads
+# glosses. Expect far more mistakes than in publications, which use large, pretrained networks.
 
 # %% tags=["further"]
 if mm.per_profile(smoke=False, quick=False, full=True) and mm.data.ready("phoenix2014t"):
