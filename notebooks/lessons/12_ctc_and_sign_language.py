@@ -406,14 +406,14 @@ _ = axes.legend(loc="upper right")
 # flatten. The curve that saw short strings first leaves the plateau after fewer frames.*
 
 # %% tags=["further"]
-shown = next(k for k in range(len(strings.test)) if (strings.test.target[k] > 0).sum() == 4)
-one = tuple(x[shown : shown + 1] for x in test)
+shown = next(k for k in range(len(strings.valid)) if (strings.valid.target[k] > 0).sum() == 4)
+one = tuple(x[shown : shown + 1] for x in valid)
 for name, weights in (("all lengths at once, after 25 steps", early[25]), ("at the end", copies[max(copies)])):
     reader.load_state_dict(weights)
     log_probs, _ = log_probs_of(reader, one)
     text = " ".join(strings.classes[label] or "–" for label in log_probs[:, 0].argmax(-1).tolist())
     print(f"{name}: {text}")
-print("true:", written(strings.test.target[shown]))
+print("true:", written(strings.valid.target[shown]))
 
 # %% [markdown]
 # It writes **nothing**. Blanks fit between all labels, so at first it pays best to be sure of the blank alone: the **blank plateau**.
@@ -429,7 +429,7 @@ print("true:", written(strings.test.target[shown]))
 
 # %% tags=["further"]
 probabilities = log_probs_of(reader, one)[0][:, 0].double().exp().numpy()
-labels = [label for label in strings.test.target[shown].tolist() if label]
+labels = [label for label in strings.valid.target[shown].tolist() if label]
 places = [0] + [place for label in labels for place in (label, 0)]
 figure, (above, below) = plt.subplots(2, 1, figsize=(9, 6.4), sharex=True)
 names = ["–", *strings.classes[1:]]
@@ -567,8 +567,8 @@ check.ex12_4(beam_step)
 from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cdist
 
-others = mm.data.load("digit_strings", count=1000, seed=7).train.target
-directory = sorted({tuple(label for label in row if label) for row in [*others.tolist(), *test[2].tolist()]})
+others = [mm.data.load("digit_strings", count=1000, seed=7).train.target, test[2].numpy(), one[2].numpy()]
+directory = sorted({tuple(label for label in row if label) for row in np.concatenate(others).tolist()})
 
 
 def nearest(found):
@@ -744,7 +744,7 @@ check.ex12_5(mirror)
 # %% tags=["further"]
 WORDS = mm.per_profile(smoke=60, quick=1000, full=5000)
 words = {new: mm.load("fingerspelling", words=WORDS, length=(1, 4), unseen=new) for new in (False, True)}
-known, valid_words, copied = (tensors(p, "hand") for p in (words[False].train, words[False].valid, words[False].test))
+known, copied = (tensors(part, "hand") for part in (words[False].train, words[False].test))
 foreign = tensors(words[True].test, "hand")
 inside = known[0][torch.arange(known[0].shape[1], device=device) < known[1][:, None]]
 middle, spread = inside.mean(0), inside.std(0)
@@ -849,7 +849,8 @@ by_language = sorted(zip(accuracy["hand"], np.unique(language), strict=True))
 print("from the hand, language by language:", *(f"{name} {right:.0f} %" for right, name in by_language))
 
 # %% [markdown]
-# Many one-handed alphabets are relatives, handed on by schools for the deaf: many letters carry over, in some languages few. The
+# So even letters that are already cut are often wrong: in a new language the letters are the problem, more than the cuts. Many
+# one-handed alphabets are relatives, handed on by schools for the deaf; in some languages few letters carry over. The
 # face adds next to nothing *here*; in signed sentences it is grammar. And as one person recorded each language, the two cannot be told
 # apart.
 
