@@ -350,9 +350,8 @@ def train(network, data, valid, steps, *, rate=0.008, short=0.0, noise=0.5, stop
 # every 100 true words: lesson 11's table of costs once more. jiwer computes it. A digit is a word here.
 
 # %%
-print(
-    word_error_rate("three one four", "three four four"), word_error_rate("three one four", "three three one four one")
-)
+for found in ("three four four", "three three one four one"):
+    print(f"{found}: WER {word_error_rate('three one four', found):.1f} %")
 
 
 # %% tags=["further"]
@@ -402,8 +401,8 @@ axes.set(xlabel="frames seen in training (thousands)", ylabel="validation WER in
 _ = axes.legend(loc="upper right")
 
 # %% [markdown] tags=["alt"]
-# *Figure: validation word error rate against the frames seen. Both curves start on a plateau at 100 %, fall steeply and
-# flatten. The curve that saw short strings first leaves the plateau after fewer frames.*
+# *Figure: validation word error rate against the frames seen. Both curves start on a plateau at 100 %, then fall steeply. The one
+# that saw short strings first falls after fewer frames; it goes on and flattens at a few per cent.*
 
 # %% tags=["further"]
 shown = next(k for k in range(len(strings.valid)) if (strings.valid.target[k] > 0).sum() == 4)
