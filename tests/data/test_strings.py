@@ -70,8 +70,8 @@ def test_the_deck_is_dealt_to_the_last_card():
 
 
 def test_join_draws_a_straight_line():
-    joined = join([np.zeros((2, 1)), np.full((1, 1), 4.0), np.ones((1, 1))], [3, 0])
-    assert joined[:, 0].tolist() == [0, 0, 1, 2, 3, 4, 1]
+    joined = join([np.zeros((2, 1)), np.full((1, 1), 4.0), np.ones((1, 1))], [3, 2])
+    assert joined[:, 0].tolist() == [0, 0, 1, 2, 3, 4, 3, 2, 1]
     assert padded([[1, 2], [], [3]], 2).tolist() == [[1, 2], [0, 0], [3, 0]]
 
 
