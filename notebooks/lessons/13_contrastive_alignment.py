@@ -1136,7 +1136,7 @@ print(
 #
 # Nothing below is needed for the answer.
 #
-# <details><summary>Why not train longer?</summary>On this set validation recall hardly moved beyond the steps taken here, with 64 or 96 pixels for the features, more dropout, a second, shifted view, or half or twice the steps. The pairs are few: a quarter of the families have one picture and one name.</details>
+# <details><summary>Why not train longer?</summary>On this set validation recall hardly moved beyond the steps taken here, with 64 or 96 pixels for the features, more dropout, a second, shifted view, or half or twice the steps. Most families have a single picture and name, and no training makes more of them.</details>
 #
 # <details><summary>Loss and mutual information</summary>log B minus InfoNCE is a lower bound of the mutual information of the two halves (van den Oord and others 2018), so no batch of B can show more than log B. That is one more reason why batch size enters every figure.</details>
 #
