@@ -196,7 +196,8 @@ def _explain(error, function, answers):
         for frame, line in trail
         if frame.f_code is not ours and any(frame.f_globals is space for space in spaces)
     ]
-    if isinstance(error, NotImplementedError) and (trail[-1] in theirs or not any(spaces)):
+    stub = isinstance(error, NotImplementedError) and not error.args  # a library's own one says what is missing
+    if stub and (trail[-1] in theirs or not any(spaces)):
         return NOT_ATTEMPTED, ""
     text = _first_line(error)
     if theirs:

@@ -177,6 +177,12 @@ def test_printing_cannot_fake_a_result(capsys):
     assert said(capsys, written("print('x')\nraise NotImplementedError")) == "Exercise 1.2: not attempted yet\n"
 
 
+def test_an_operation_that_a_library_lacks_is_an_attempt(capsys):
+    line = said(capsys, written("import torch\nreturn torch.tensor([True]).mean()"))
+    assert line.startswith("Exercise 1.2: not yet: your code raised")
+    assert "mean" in line
+
+
 def test_replaced_output_is_put_back(capsys):
     before = sys.stdout
     said(capsys, written("import sys, io\nsys.stdout = io.StringIO()\nreturn 1"))
