@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from mmcourse import alignment
-from mmcourse.check.engine import close, exercise, require
+from mmcourse.check.engine import Mistake, close, exercise, require
 
 
 def _randn(*shape, seed):
@@ -38,6 +38,7 @@ def ex13_1(similarities):
         "`b` is not scaled to length 1": _unit(a) @ b.T,
         "`a` is not scaled to length 1": a @ _unit(b).T,
         "you scaled the columns; scale each row (one vector) to length 1": _unit(a, 0) @ _unit(b, 0).T,
+        "you divided by one length of the whole matrix; each row has its own": a @ b.T / a.norm() / b.norm(),
         "these are distances; cosines are asked for": torch.cdist(_unit(a), _unit(b)),
         "you divided by the squared lengths": a @ b.T / a.square().sum(1, keepdim=True) / b.square().sum(1),
         "you divided by the sum of the numbers; the length is the root of the sum of squares": (
@@ -113,7 +114,7 @@ def ex13_3(training_step):
         scale, weight = nn.Parameter(torch.tensor(start)), nn.Parameter(torch.tensor(1.0))
         scale.grad, weight.grad = torch.tensor(7.0), torch.tensor(7.0)  # left over from the step before
         optimizer = torch.optim.SGD([scale, weight], lr=0.5)
-        answer = training_step(slope * scale + 2 * weight, optimizer, scale)
+        answer = _step(training_step, slope * scale + 2 * weight, optimizer, scale)
         require(answer is None, "return nothing: everything happens in place")
         require(not close(weight.item(), 1.0), "the weights did not move; call optimizer.step() after backward()")
         require(not close(weight.item(), 1 - 0.5 * 9), "the old gradients were added to the new: clear them first")
@@ -128,6 +129,15 @@ def ex13_3(training_step):
         require(not (end < 0 and close(value, 0.0, 1e-3)), "there is no lower limit; clamp from above only")
         require(close(value, end, 1e-4), f"logit_scale should end at {end:.4f}, it is {value:.4f}")
         require(scale.requires_grad and optimizer.param_groups[0]["params"][0] is scale, "it is not the same parameter")
+
+
+def _step(training_step, *arguments):
+    try:
+        return training_step(*arguments)
+    except RuntimeError as error:
+        if "in-place" not in str(error):
+            raise
+        raise Mistake("torch refuses to change a parameter while it records: clamp under torch.no_grad()") from error
 
 
 @exercise("13.4")
@@ -163,6 +173,12 @@ def _recall_mistakes(similarity, right, ranked, k):
     return {
         "you asked for *all* right answers; one among the first k is enough": (
             (ranked[:, :k].sum(1) == ranked.sum(1)).double().mean().item()
+        ),
+        "you asked that *every* one of the k be right; one right answer among them is enough": (
+            ranked[:, :k].all(1).double().mean().item()
+        ),
+        "the right answer of row i need not stand in column i: look it up in `right`": (
+            (top == torch.arange(n)[:, None]).any(1).double().mean().item()
         ),
         "you divided by the number of right answers; each query counts 0 or 1": (
             (ranked[:, :k].sum(1) / ranked.sum(1)).double().mean().item()

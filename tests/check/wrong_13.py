@@ -46,6 +46,10 @@ def correlations(a, b):
     return unit(a - a.mean(1, keepdim=True)) @ unit(b - b.mean(1, keepdim=True)).T
 
 
+def one_length_for_all(a, b):
+    return (a / a.norm()) @ (b / b.norm()).T
+
+
 def scaled_in_place(a, b):
     a /= a.norm(dim=1, keepdim=True)
     return a @ unit(b).T
@@ -160,12 +164,26 @@ def returns_the_loss(loss, optimizer, logit_scale):
     return loss.item()
 
 
+def recorded_clamp(loss, optimizer, logit_scale):
+    no_clamp(loss, optimizer, logit_scale)
+    logit_scale.clamp_(max=math.log(100))
+
+
 def ranked(similarity, right):
     return right.gather(1, similarity.argsort(dim=1, descending=True))
 
 
 def all_of_them(similarity, k, right):
     return (ranked(similarity, right)[:, :k].sum(1) == right.sum(1)).float().mean().item()
+
+
+def every_place(similarity, k, right):
+    return ranked(similarity, right)[:, :k].all(1).float().mean().item()
+
+
+def diagonal(similarity, k, right):
+    columns = similarity.topk(k, dim=1).indices
+    return (columns == torch.arange(len(similarity))[:, None]).any(1).float().mean().item()
 
 
 def share_of_right(similarity, k, right):
@@ -253,6 +271,7 @@ WRONG = {
         (squared_lengths, "squared lengths"),
         (divided_by_sums, "the sum of the numbers"),
         (correlations, "these are correlations"),
+        (one_length_for_all, "one length of the whole matrix"),
         (scaled_in_place, "you changed `a` or `b`"),
     ],
     "13.2": [
@@ -278,9 +297,12 @@ WRONG = {
         (clamped_to_a_hundred, "the logarithm of s, not s"),
         (clamped_below_too, "no lower limit"),
         (returns_the_loss, "return nothing"),
+        (recorded_clamp, "under torch.no_grad()"),
     ],
     "13.4": [
         (all_of_them, "*all* right answers"),
+        (every_place, "*every* one of the k"),
+        (diagonal, "need not stand in column i"),
         (share_of_right, "divided by the number of right answers"),
         (precision, "(precision)"),
         (kth_only, "one place only"),
