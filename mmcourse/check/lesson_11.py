@@ -76,9 +76,10 @@ def ex11_2(trace):
         path = [tuple(int(k) for k in pair) for pair in trace(total.copy())]
         size = f"for a table of {total.shape[0]} by {total.shape[1]}"
         require(bool(path), f"the path is empty {size}; it holds at least one pair")
-        turned = corner != (0, 0) and path[0] == corner
+        turned = corner != (0, 0) and path[0] == corner and path[-1] == (0, 0)
         require(not turned, "the path runs backwards: turn the list round at the end")
-        require(path[0] == (0, 0), f"the path should start at (0, 0), not at {path[0]}, {size}")
+        edge = ": at an edge go on along it" if 0 in path[0] else ""
+        require(path[0] == (0, 0), f"the path should start at (0, 0), not at {path[0]}, {size}{edge}")
         require(path[-1] == corner, f"the path should end at {corner}, not at {path[-1]}, {size}")
         jumps = np.diff(path, axis=0) if len(path) > 1 else np.zeros((0, 2), int)
         outside = min(map(min, path)) < 0
@@ -90,6 +91,9 @@ def ex11_2(trace):
     tie = _table(np.ones((3, 3)) * np.array([[1, 0, 0], [0, 0, 0], [0, 0, 1]]))
     path = [tuple(int(k) for k in pair) for pair in trace(tie)]
     require(path == _walk(tie), "of equal neighbours take the diagonal first, then (i - 1, j)")
+    ring = _table(np.array([[1.0, 1, 1], [1, 9, 1], [1, 1, 1]]))
+    path = [tuple(int(k) for k in pair) for pair in trace(ring)]
+    require(path == _walk(ring), "of (i - 1, j) and (i, j - 1), both equal, take (i - 1, j)")
 
 
 @exercise("11.3")
@@ -158,15 +162,16 @@ def ex11_4(viterbi):
     require(paths != [path[::-1] for path in right], "the path runs backwards: turn it round at the end")
     alone = "you took the best state of each frame alone; the transitions count too"
     require(paths != [list(emission.argmax(1)) for emission, _, _ in cases], alone)
-    first, last = (np.arange(5)[:, None] != k for k in (0, 4))
+    first, last, later = (np.isin(np.arange(5), k, invert=True)[:, None] for k in (0, 4, range(1, 5)))
     mistakes = {
         "log_start is missing: the first frame counts it too": lambda e, s, t: (e, 0 * np.maximum(s, -1e9), t),
         "log_transition[i, k] leads from i to k; you read it the other way": lambda e, s, t: (e, s, t.T),
         "the first frame's emission is missing": lambda e, s, t: (first * e, s, t),
         "the last frame's emission is missing": lambda e, s, t: (last * e, s, t),
+        "only the first frame's emission counts in your path; add each frame's own": lambda e, s, t: (later * e, s, t),
     }
-    for message, change in mistakes.items():
-        require(paths != [_brute(*change(*case)) for case in cases], message)
+    for message, change in mistakes.items():  # the chain, where ties are possible, is left out
+        require(paths[:-1] != [_brute(*change(*case)) for case in cases[:-1]], message)
     back = "not the most probable sequence: trace back through what you kept, from the best last state"
     require(paths == right, back)
 

@@ -87,6 +87,18 @@ def rows_first(total):
     return walk(total, ((1, 0), (1, 1), (0, 1)))
 
 
+def columns_first(total):
+    return walk(total, ((1, 1), (0, 1), (1, 0)))
+
+
+def stops_at_edge(total):
+    path = [(total.shape[0] - 1, total.shape[1] - 1)]
+    while path[-1][0] > 0 and path[-1][1] > 0:
+        i, j = path[-1]
+        path.append(min(((i - 1, j - 1), (i - 1, j), (i, j - 1)), key=lambda pair: total[pair]))
+    return path[::-1]
+
+
 def greedy_forward(total):
     path = [(0, 0)]
     while path[-1] != (total.shape[0] - 1, total.shape[1] - 1):
@@ -178,6 +190,10 @@ def first_frame_forgotten(emission, log_start, log_transition):
     return best_path(np.vstack([0 * emission[:1], emission[1:]]), log_start, log_transition)
 
 
+def later_frames_forgotten(emission, log_start, log_transition):
+    return best_path(np.vstack([emission[:1], 0 * emission[1:]]), log_start, log_transition)
+
+
 def one_short(emission, log_start, log_transition):
     return best_path(emission, log_start, log_transition)[1:]
 
@@ -250,6 +266,8 @@ WRONG = {
         (without_end, "should end at"),
         (greedy_forward, "not the cheapest"),
         (rows_first, "of equal neighbours take the diagonal first"),
+        (columns_first, "both equal, take (i - 1, j)"),
+        (stops_at_edge, "at an edge go on along it"),
         (jumps, "by 0 or 1 in each"),
     ],
     "11.3": [
@@ -271,6 +289,7 @@ WRONG = {
         (other_way, "you read it the other way"),
         (first_frame_forgotten, "first frame's emission is missing"),
         (last_frame_forgotten, "last frame's emission is missing"),
+        (later_frames_forgotten, "only the first frame's emission counts"),
         (one_short, "return one state a frame"),
         (running_best, "trace back through what you kept"),
     ],
