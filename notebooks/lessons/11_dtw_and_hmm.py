@@ -377,7 +377,7 @@ _ = figure.legend(*left.get_legend_handles_labels(), loc="outside lower center",
 
 # %% [markdown] tags=["alt"]
 # *Figure: left, errors against templates a digit, logarithmic: all fall steeply, DTW lowest, trimmed next but for the most
-# templates. Right, points that DTW saves against either, with 95 % intervals; all against trimmed cross 0.*
+# templates. Right, points that DTW saves against either, with 95 % intervals; all but one cross 0.*
 
 # %%
 mm.claim("11.1", f"DTW names the digit, {SIZES[2]} templates each", 100 - wrong["DTW"][:, 2], margin=95, unit="%")
@@ -405,12 +405,11 @@ for seed in ROUNDS:
 print(f"both trimmed: DTW saves {interval(both)} points")
 
 # %% [markdown]
-# With 20 templates most of DTW's mean lead was **silence**: against the trimmed rival no interval excludes 0, and on the
-# same trimmed frames no lead is seen. So 11.2 holds against a rival that nobody helped to find the word. With more
-# templates the lead shrinks in points, but DTW saves a larger *share* of errors: near 100 % few are left to save. There
-# trimming seems no help, and five rounds cannot tell the rivals apart. All this is **optimistic**: the file does not say
-# who speaks, so the same six people are among templates and queries. (Rounds share recordings, so intervals are a little
-# narrow; a mean's may pass 100 %.)
+# Of the six intervals only the claim's excludes 0. Most of that mean lead was **silence**: little is left against the
+# trimmed rival, and on the same trimmed frames none is seen. DTW's mean is best at every size, and the *share* of errors
+# that it saves grows even where the points shrink, since near 100 % few are left to save; five rounds cannot prove it. All
+# this is **optimistic**: the file does not say who speaks, so the same six people are among templates and queries. (Rounds
+# share recordings, so intervals are a little narrow; a mean's may pass 100 %.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 A model instead of templates

@@ -77,3 +77,15 @@ def test_a_sequence_stretched_to_its_own_length_is_itself(rng):
     stretch = lift("11", "stretch")
     np.testing.assert_allclose(stretch(x, 11), x)
     np.testing.assert_allclose(stretch(x, 21)[::2], x)
+
+
+def test_a_lag_whose_change_costs_too_much_is_the_constant_lag(rng):
+    foretold, seen = rng.standard_normal((2, 60, 4))
+    by_price, by_line = lift("11", "by_price"), lift("11", "by_line")
+    by_price.__globals__["LAGS"] = by_line.__globals__["LAGS"] = np.arange(-5, 5.1, 0.5)
+    np.testing.assert_allclose(by_price(foretold, seen, 1e6), by_line(foretold, seen))
+
+
+def test_the_hard_mean_of_one_sequence_is_itself(rng):
+    x = rng.standard_normal((11, 3))
+    np.testing.assert_allclose(lift("11", "hard_mean")(x, [x, x]), x)
