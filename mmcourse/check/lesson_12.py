@@ -50,11 +50,11 @@ def ex12_2(with_blanks):
     require(right, "return two things, the extended list and the number of steps")
     extended, steps = ([answer[k] for answer in answers] for k in (0, 1))
     require(all(isinstance(one, list) for one in extended), "the extended list should be a list")
-    require(len(extended[2]) == 1 and extended[2] == [0], "with no label, the extended list is a single blank: [0]")
     between = [list(itertools.chain(*([label, 0] for label in target)))[:-1] for target in targets[:2]]
     require(extended[:2] != between, "a blank also stands before the first and after the last label")
     require(extended[0] != [0, 1, 0, 1, 0, 2], "the blank after the last label is missing")
     require(extended[0] != [1, 0, 1, 0, 2, 0], "the blank before the first label is missing")
+    require(extended[2] == [0], "with no label, the extended list is a single blank: [0]")
     for target, one in zip(targets, extended, strict=True):
         expected = [0, *itertools.chain(*([label, 0] for label in target))]
         require(one == expected, f"{target} is extended to {expected}, yours is {one}")
@@ -73,11 +73,11 @@ def ex12_2(with_blanks):
         require(count == need, f"{target} needs {need} steps, yours says {count}")
 
 
-def _step(alpha, frame, extended, skip="right", emission=True, stay=True, one=True, add=np.logaddexp, wrap=False):
+def _step(alpha, frame, extended, skip="right", emission=True, stay=True, one=True, add=np.logaddexp, wrap=()):
     new = np.empty(len(extended))
     for s, label in enumerate(extended):
         came = alpha[s] if stay else -np.inf
-        if one and (s > 0 or wrap):
+        if one and (s > 0 or 1 in wrap):
             came = add(came, alpha[s - 1])
         allowed = {
             "right": label not in (0, extended[s - 2]),
@@ -86,7 +86,7 @@ def _step(alpha, frame, extended, skip="right", emission=True, stay=True, one=Tr
             "labels": label != 0,
             "differs": label != extended[s - 2],
         }[skip]
-        if s > 1 and allowed:
+        if (s > 1 or 2 in wrap) and allowed:
             came = add(came, alpha[s - 2])
         new[s] = came + (frame[label] if emission else 0)
     return new
@@ -110,7 +110,9 @@ def ex12_3(forward_step):
         "you forgot the paths that come from one place before": dict(one=False),
         "logarithms were added, which multiplies; add probabilities with np.logaddexp": dict(add=np.add),
         "you took the best way in (a maximum); add all ways with np.logaddexp": dict(add=np.maximum),
-        "place 0 has nothing before it; alpha[-1] is the last place": dict(wrap=True),
+        "place 0 has nothing before it, and alpha[-1] is the last place: test s > 0": dict(wrap=(1,)),
+        "place 1 has nothing two places before it, and alpha[-1] is the last place: test s > 1": dict(wrap=(2,)),
+        "places 0 and 1 reach round to the end, as alpha[-1]: test s > 0, and s > 1 for the skip": dict(wrap=(1, 2)),
     }
     for message, change in mistakes.items():
         require(not close(answer, _step(alpha, frame, extended, **change)), message)
@@ -127,16 +129,23 @@ def ex12_3(forward_step):
     )
 
 
-def _beam(beam, frame, repeat=True, stay=True, blank=True, both=False, merge=True, emptied=False):
+def _beam(
+    beam, frame, repeat=True, twice=True, stay=True, blank=True, both=False, merge=True, emptied=False, put=False
+):
     new = defaultdict(lambda: [0.0, 0.0])
     for prefix, (b, w) in beam.items():
         last = prefix[-1] if prefix else 0
+        if put:
+            new[prefix] = [0.0, 0.0]
         new[prefix][0] += (b + w) * frame[0] * blank
         if prefix and stay:
             new[prefix][1] += (b + w if both else w) * frame[last]
         for k in range(1, len(frame)):
             longer, value = (*prefix, k), (b if repeat and k == last else b + w) * frame[k]
-            new[longer][1] = new[longer][1] + value if merge else value
+            if put:
+                new[longer] = [0.0, 0.0]
+            if twice or k != last:
+                new[longer][1] = new[longer][1] + value if merge else value
     return {prefix: tuple(pair) for prefix, pair in new.items() if not emptied or sum(pair) > 0}
 
 
@@ -149,15 +158,14 @@ def _same(one, other):
 @exercise("12.4")
 def ex12_4(beam_step):
     """Blank, the last label again, or one label more."""
-    start, frame = {(): (1.0, 0.0)}, [0.5, 0.3, 0.2]
+    start, frame = {(): (1.0, 0.0)}, [0.5, 0.2, 0.1, 0.05, 0.15]
     beam = {(1, 2): (0.05, 0.15), (1, 1): (0.0, 0.1), (1,): (0.1, 0.3), (): (0.2, 0.0), (2,): (0.06, 0.04)}
     given = dict(beam)
     first, answer = beam_step(dict(start), list(frame)), beam_step(given, list(frame))
     require(given == beam, "you changed `beam`; make a new dict")
     require(isinstance(answer, dict), f"return a dict, not {type(answer).__name__}")
     for one in (first, answer):
-        tuples = all(isinstance(prefix, tuple) for prefix in one)
-        require(tuples, "prefixes should be tuples of labels")
+        require(all(isinstance(prefix, tuple) for prefix in one), "prefixes should be tuples of labels")
         pairs = all(np.shape(pair) == (2,) for pair in one.values())
         require(pairs, "each prefix has two numbers, (blank, label)")
     require(
@@ -172,17 +180,19 @@ def ex12_4(beam_step):
             both=True
         ),
         "the same prefix is reached in several ways: add them, do not overwrite": dict(merge=False),
+        "a prefix that was already reached is written over: add to what new[prefix] holds": dict(put=True),
+        "after a blank a label may come again, (1,) -> (1, 1), from the first number": dict(twice=False),
+        "a label may come again after a blank, and only the second number stays": dict(twice=False, both=True),
         "drop no prefix: also those of probability 0 are returned": dict(emptied=True),
     }
     for message, change in mistakes.items():
         require(not _same(answer, _beam(beam, frame, **change)), message)
     swapped = {prefix: pair[::-1] for prefix, pair in _beam(beam, frame).items()}
     require(not _same(answer, swapped), "the two numbers are swapped: first the paths that end in a blank")
-    kept = {prefix: pair for prefix, pair in _beam(beam, frame).items() if prefix in answer}
-    require(
-        set(answer) >= set(_beam(beam, frame)), f"{len(kept)} of {len(_beam(beam, frame))} prefixes; return them all"
-    )
-    require(_same(answer, _beam(beam, frame)), "not the sums over blank, same label and one label more")
+    expected = _beam(beam, frame)
+    kept = set(expected) & set(answer)
+    require(len(kept) == len(expected), f"{len(kept)} of {len(expected)} prefixes; return them all")
+    require(_same(answer, expected), "not the sums over blank, same label and one label more")
     require(_same(first, _beam(start, frame)), "the empty prefix has no last label: only the blank keeps it")
 
 

@@ -51,12 +51,12 @@ def only_between(target):
     return _extended(target)[1:-1] or [0], len(target) + _repeats(target)
 
 
-def nothing_at_the_end(target):
-    return _extended(target)[:-1] or [0], len(target) + _repeats(target)
+def no_last_blank(target):
+    return _extended(target)[:-1], len(target) + _repeats(target)
 
 
-def nothing_at_the_start(target):
-    return _extended(target)[1:] or [0], len(target) + _repeats(target)
+def no_first_blank(target):
+    return _extended(target)[1:], len(target) + _repeats(target)
 
 
 def only_the_list(target):
@@ -142,10 +142,26 @@ def in_place(alpha, frame, extended):
     return alpha + frame[extended]
 
 
-def from_the_end(alpha, frame, extended):
-    new = _forward(alpha, frame, extended, _legal)
-    new[0] = np.logaddexp(alpha[0], alpha[-1]) + frame[0]
+def _unguarded(alpha, frame, extended, one, two):
+    new = np.empty(len(alpha))
+    for s, label in enumerate(extended):
+        came = np.logaddexp(alpha[s], alpha[s - 1]) if s > one else alpha[s]
+        if s > two and _legal(label, extended[s - 2]):
+            came = np.logaddexp(came, alpha[s - 2])
+        new[s] = came + frame[label]
     return new
+
+
+def no_test_of_s(alpha, frame, extended):
+    return _unguarded(alpha, frame, extended, -1, -1)
+
+
+def no_test_of_one(alpha, frame, extended):
+    return _unguarded(alpha, frame, extended, -1, 1)
+
+
+def no_test_of_two(alpha, frame, extended):
+    return _unguarded(alpha, frame, extended, 0, -1)
 
 
 def by_differences(alpha, frame, extended):
@@ -190,13 +206,45 @@ def overwritten(beam, frame):
     return _step(beam, frame, merge=False)
 
 
+def assigned(beam, frame):
+    new = {}
+    for prefix, (b, w) in beam.items():
+        new[prefix] = ((b + w) * frame[0], w * frame[prefix[-1]] if prefix else 0.0)
+        for k in range(1, len(frame)):
+            new[(*prefix, k)] = (0.0, (b if prefix and prefix[-1] == k else b + w) * frame[k])
+    return new
+
+
+def _no_repeat(beam, frame, both):
+    new = {}
+    for prefix, (b, w) in beam.items():
+        moves = [(prefix, (b + w) * frame[0], 0.0)]
+        for k in range(1, len(frame)):
+            same = prefix[-1:] == (k,)
+            moves.append(
+                (prefix, 0.0, (b + w if both else w) * frame[k]) if same else ((*prefix, k), 0.0, (b + w) * frame[k])
+            )
+        for longer, p, q in moves:
+            before = new.get(longer, (0.0, 0.0))
+            new[longer] = (before[0] + p, before[1] + q)
+    return new
+
+
+def never_twice(beam, frame):
+    return _no_repeat(beam, frame, both=False)
+
+
+def repeats_only_merge(beam, frame):
+    return _no_repeat(beam, frame, both=True)
+
+
+def the_best_sixteen(beam, frame):
+    new = _step(beam, frame)
+    return dict(sorted(new.items(), key=lambda pair: -sum(pair[1]))[:16])
+
+
 def only_the_likely(beam, frame):
     return {prefix: pair for prefix, pair in _step(beam, frame).items() if sum(pair) > 0}
-
-
-def the_best_two(beam, frame):
-    new = _step(beam, frame)
-    return dict(sorted(new.items(), key=lambda pair: -sum(pair[1]))[:2])
 
 
 def numbers_swapped(beam, frame):
@@ -271,8 +319,8 @@ WRONG = {
     ],
     "12.2": [
         (only_between, "before the first and after the last"),
-        (nothing_at_the_end, "after the last label is missing"),
-        (nothing_at_the_start, "before the first label is missing"),
+        (no_last_blank, "after the last label is missing"),
+        (no_first_blank, "before the first label is missing"),
         (only_the_list, "return two things"),
         (one_step_a_label, "one more step"),
         (every_blank, "can be skipped"),
@@ -291,7 +339,9 @@ WRONG = {
         (no_emission, "add frame[label]"),
         (as_probabilities, "return logarithms"),
         (in_place, "you changed `alpha`"),
-        (from_the_end, "alpha[-1]"),
+        (no_test_of_one, "test s > 0"),
+        (no_test_of_two, "two places before it"),
+        (no_test_of_s, "reach round"),
         (by_differences, "turn into NaN"),
     ],
     "12.4": [
@@ -300,8 +350,11 @@ WRONG = {
         (no_blank, "its first number is missing"),
         (same_label_from_both, "after a blank it is a new one"),
         (overwritten, "do not overwrite"),
+        (assigned, "written over"),
+        (never_twice, "from the first number"),
+        (repeats_only_merge, "only the second number stays"),
+        (the_best_sixteen, "return them all"),
         (only_the_likely, "drop no prefix"),
-        (the_best_two, "return them all"),
         (numbers_swapped, "are swapped"),
         (blank_as_label, "never makes a prefix longer"),
         (one_number, "two numbers"),
