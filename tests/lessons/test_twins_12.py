@@ -96,3 +96,6 @@ def test_lag_is_put_in_and_found(lesson):
         assert moved[:, :18].equal(word[:, :18])
         assert moved[20:60, 18:].equal(word[20 - lag : 60 - lag, 18:])
         assert lesson["found_lag"](moved, 80) == lag
+        moved[:8], moved[72:] = torch.nan, torch.nan
+        assert lesson["found_lag"](moved, 80) == lag, "the ends, which stand still, must not be looked at"
+    assert lesson["found_lag"](word[:20], 20) == 0
