@@ -29,6 +29,7 @@ _SUBMODULES = (
     "representation",
     "session",
     "training",
+    "translation",
     "widgets",
 )
 
