@@ -999,7 +999,7 @@ plotting.bars({k: bootstrap_interval(error_rate, *v) for k, v in met.items()}, y
 
 # %% [markdown] tags=["alt"]
 # *Figure: letter error on warped copies: lowest without a lag, highest with the lag ignored; with the lag found and undone, or
-# after training on lagged words, nearly as low as without.*
+# after training on lagged words, in between.*
 
 # %%
 close, long = abs(guesses - lags) <= 1, copied[3].numpy() > 1
@@ -1011,9 +1011,9 @@ mm.claim("12.7", "undoing the lag earns its gain", won, unit="points")
 print(f"undone against trained on lagged words: {fewer(met['trained on lagged words'], met['lag found and undone'])}")
 
 # %% [markdown]
-# Alignment earned its gain: undone, the lag costs little, though in single letters it cannot be found. Training on
-# lagged words did as well here. This is the friendly case: one lag a word, and transitions drawn by us, in which all fingers move
-# at once. A lag that changes takes lesson 11's warping.
+# Alignment earned its gain: undone, the lag costs less, though part of the cost remains, and in single letters the lag cannot
+# be found. Training on lagged words did as well here. This is the friendly case: one lag a word, and transitions drawn by us, in
+# which all fingers move at once. A lag that changes takes lesson 11's warping.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
