@@ -602,11 +602,11 @@ print(", ".join(f"rank {rank}: {hits.mean():.0f} %" for rank, (hits, _) in by_ra
 #
 # Now `a`, `b` and `c` with 32 numbers each: noisy views of three hidden signs a sense. The answer is the sign of
 # $\sum_i s^a_i s^b_i s^c_i$: any two senses tell nothing. `pairs` is `BilinearFusion`, which sees every pair. 300 and 2,000 items
-# (about 8 s; with 300 three of the seven race).
+# (with 300 three of the seven race).
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Which of these can do it with 2,000 items: concat, pairs, product, low-rank, tensor, a plain network, a deep
-# one? And with 300?
+# one? And with 300? (The answer takes about 10 s.)
 
 
 # %% tags=["further"]

@@ -39,9 +39,8 @@ SEEDS, device = range(5), mm.device()
 divided = [mm.load(NAME, cold=0.1, seed=seed, modalities=("user", "film")) for seed in SEEDS]
 films, ratings = (mm.data.table(NAME, of=of) for of in ("films", "ratings"))
 STARS = (float(ratings["rating"].min()), float(ratings["rating"].max()))
-pictures = (
-    films["poster"] if NAME == "movielens" else films["poster"].map(lambda path: Picture(path, (32, 24)).decode())
-)
+read = np.asarray if NAME == "movielens" else lambda path: Picture(path, (32, 24)).decode()
+pictures = films["poster"].map(read)
 shown = films.index[films["title"].isin(["Toy Story", "Alien", "Casablanca", "Psycho", "Fargo", "Top Gun", "Aladdin"])]
 labels = [f"{films['title'][k]}\n{' '.join(films['genres'][k][:2])}" for k in shown]
 plotting.images([pictures[k].transpose(1, 2, 0) for k in shown], labels)
