@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmcourse.data.canonical import need_whole, own_folder
+from mmcourse.data.canonical import need_limit, own_folder
 from mmcourse.data.errors import DataError
 
 FILES = ("image/{}_data.npy", "audio/{}_data.npy", "{}_labels.npy")
@@ -80,8 +80,7 @@ def load_av_mnist(_=None, *, folder=None, limit=None):
     """
     from mmcourse.data.splits import DataSplits, Split
 
-    if limit is not None:
-        need_whole("limit", limit, HELD_OUT)
+    need_limit(limit, HELD_OUT)
     folder = av_mnist_folder(folder)
     _mapped.cache_clear()
     (inputs, digits), test = (_part(folder, part, limit) for part in ("train", "test"))

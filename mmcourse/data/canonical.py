@@ -5,7 +5,7 @@ Every fault of a file is one :class:`DataError` that names the file and, where t
 
 import csv
 import os
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +148,18 @@ def need_whole(name, value, least):
     """Raise a ValueError unless an option is a whole number of at least `least`."""
     if not isinstance(value, Integral) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}")
+
+
+def need_limit(limit, least=1):
+    """Raise a ValueError unless the option `limit` is None or a whole number of at least `least`."""
+    if limit is not None:
+        need_whole("limit", limit, least)
+
+
+def need_level(name, value):
+    """Raise a ValueError unless an option is the strength of noise: a finite number that is not negative."""
+    if not isinstance(value, Real) or not np.isfinite(value) or value < 0:
+        raise ValueError(f"{name} must be a finite number that is not negative, not {value!r}")
 
 
 def need_sides(name, value):

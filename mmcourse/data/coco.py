@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from mmcourse.data.canonical import VALID_SHARE, need_whole, opened, own_folder
+from mmcourse.data.canonical import VALID_SHARE, need_limit, need_whole, opened, own_folder
 from mmcourse.data.errors import DataError
 from mmcourse.data.media import Picture
 
@@ -75,8 +75,7 @@ def need_caption_options(captions, size, limit):
     if captions not in ("first", "all"):
         raise ValueError(f"captions must be 'first' or 'all', not {captions!r}")
     need_whole("size", size, 1)
-    if limit is not None:
-        need_whole("limit", limit, FEWEST)
+    need_limit(limit, FEWEST)
 
 
 def caption_splits(parts, captions, size):

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from mmcourse.data.canonical import need_sides, need_whole, opened, own_folder
+from mmcourse.data.canonical import need_limit, need_sides, need_whole, opened, own_folder
 from mmcourse.data.errors import DataError
 from mmcourse.data.media import Clip, Video
 
@@ -58,7 +58,7 @@ def load_grid(_=None, *, folder=None, size=(72, 90), mouth=False, rate=16_000, l
 
     need_sides("size", size)
     need_whole("rate", rate, 1)
-    need_whole("limit", 1 if limit is None else limit, 1)
+    need_limit(limit)
     folder, box = grid_folder(folder), MOUTH if mouth else (0, 0, 1, 1)
     found = video, audio, align = [_found(folder / kind, ending) for kind, ending in FILES.items()]
     speakers = np.random.default_rng(0).permutation(sorted({speaker for speaker, _ in video}))

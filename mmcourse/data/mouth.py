@@ -2,9 +2,11 @@
 
 import itertools
 import json
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
+
+from mmcourse.data.canonical import need_whole
 
 # The grammar of the GRID corpus; its letters leave out W, the only one with more than one syllable.
 GRAMMAR = (
@@ -151,8 +153,7 @@ def load_talking_mouth(folder, *, shift="none", frames=6, seed=0):
         raise ValueError(f"shift must be one of {', '.join(SHIFTS)}, not {shift!r}")
     if not isinstance(frames, Real) or isinstance(frames, bool) or not 0 <= frames <= 10:
         raise ValueError(f"frames must be a number from 0 to 10, not {frames!r}")
-    if not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed must be a whole number of at least 0, not {seed!r}")
+    need_whole("seed", seed, 0)
     table = talking_mouth_table(folder)
     with np.load(folder / "audio.npz", allow_pickle=False) as stored:
         sounds = np.split(stored["frames"], np.cumsum(stored["lengths"])[:-1])

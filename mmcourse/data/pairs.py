@@ -1,9 +1,10 @@
 """Recipe for the audio-visual digits: two real halves, each divided before it is paired with the other by label."""
 
 import operator
-from numbers import Real
 
 import numpy as np
+
+from mmcourse.data.canonical import need_level
 
 FRAMES = 20
 
@@ -41,7 +42,9 @@ def load_audio_visual_digits(folder, *, image_noise=0.0, audio_noise=0.0, seed=0
     from mmcourse.data.speech import load_spoken_digits
     from mmcourse.data.splits import DataSplits, Split
 
-    levels = {"image": _level("image_noise", image_noise), "audio": _level("audio_noise", audio_noise)}
+    need_level("image_noise", image_noise)
+    need_level("audio_noise", audio_noise)
+    levels = {"image": np.float32(image_noise), "audio": np.float32(audio_noise)}
     streams = np.random.SeedSequence(operator.index(seed)).spawn(3)
     pairing, *noise = map(np.random.default_rng, streams)
     written, spoken = load_digits(), load_spoken_digits(folder)
@@ -78,12 +81,6 @@ def matches(labels, other_labels, rng):
         places = np.flatnonzero(labels == label)
         rows[places] = rng.permutation(np.flatnonzero(other_labels == label))[: len(places)]
     return rows
-
-
-def _level(name, level):
-    if not isinstance(level, Real) or not np.isfinite(level) or level < 0:
-        raise ValueError(f"{name} must be a finite number that is not negative, not {level!r}")
-    return np.float32(level)
 
 
 def _frames(split):

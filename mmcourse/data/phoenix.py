@@ -3,7 +3,7 @@
 import csv
 import os
 
-from mmcourse.data.canonical import need_good, need_sides, need_whole, own_folder, read_table
+from mmcourse.data.canonical import need_good, need_limit, need_sides, need_whole, own_folder, read_table
 from mmcourse.data.media import Frames
 
 PARTS = ("train", "dev", "test")
@@ -62,7 +62,7 @@ def load_phoenix2014t(_=None, *, folder=None, size=(130, 105), stride=1, limit=N
 
     need_sides("size", size)
     need_whole("stride", stride, 1)
-    need_whole("limit", 1 if limit is None else limit, 1)
+    need_limit(limit)
     folder, parts = phoenix_folder(folder), []
     for part, table in zip(PARTS, _tables(folder), strict=True):
         rows, root = table[:limit], folder / FRAMES.format(part)

@@ -1,9 +1,10 @@
 """Joining short recordings into longer ones whose target is a sequence of labels; and the strings of spoken digits."""
 
 import operator
-from numbers import Real
 
 import numpy as np
+
+from mmcourse.data.canonical import need_level
 
 BLANK = ("",)  # the name of label 0, which fills up short targets and is the blank of CTC
 
@@ -45,8 +46,7 @@ def load_digit_strings(folder, *, length=(1, 6), noise=0.0, count=1500, seed=0):
     from mmcourse.data.splits import DataSplits, Split
 
     least, greatest = check_length(length)
-    if not isinstance(noise, Real) or not np.isfinite(noise) or noise < 0:
-        raise ValueError(f"noise must be a finite number that is not negative, not {noise!r}")
+    need_level("noise", noise)
     if operator.index(count) < 1:
         raise ValueError(f"count must be at least 1, not {count}")
     spoken = load_spoken_digits(folder)
