@@ -21,7 +21,7 @@ HEADER = re.compile(r"^# (\d+) (.+)\n\n\*\*(.+?\?)\*\* · (\d+) minutes · (need
 PICTURE = re.compile(r"!\[([^\]]*)\]\(flow: ([^)]+)\)")
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d+) ([●○]{3}) (\d+) min$", re.M)
 FOR_TOOLS = re.compile(r" +# (?:fmt|noqa)\b.*$", re.M)
-COLAB_LACKS = "av espeakng-loader jiwer pose-format rapidfuzz resvg_py"
+COLAB_LACKS = "av espeakng-loader jiwer pose-format pycocoevalcap rapidfuzz resvg_py sacrebleu"
 
 
 class LessonError(ValueError):
