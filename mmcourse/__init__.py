@@ -13,6 +13,7 @@ _HOMES = {
     "per_profile": "session",
     "show_source": "session",
     "load": "data",
+    "checkpoint": "checkpoints",
     "fit": "training",
     "claim": "check.claims",
     "progress": "check.progress",
@@ -20,6 +21,7 @@ _HOMES = {
 _SUBMODULES = (
     "alignment",
     "check",
+    "checkpoints",
     "data",
     "doctor",
     "ensembles",

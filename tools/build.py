@@ -80,14 +80,16 @@ def data_sets(lesson):
 
 def stamp(lesson):
     """Return what a solved notebook depends on, as hashes."""
-    from mmcourse import data
+    from mmcourse import checkpoints, data
     from mmcourse.data.entry import facts_file
 
+    weights = checkpoints.FOLDER / f"lesson_{lesson.number}.safetensors"
     entries = {name: [data.REGISTRY[name].key(), _digest(facts_file(name))] for name in data_sets(lesson)}
     return {
         "source": _digest(lesson.path),
         "modules": modules(lesson),
         "data": entries,
+        **({"weights": _digest(weights)} if weights.exists() else {}),
     }
 
 
