@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmcourse.metrics import Interval, as_numpy, bootstrap_interval, interval, recall_at_k, word_error_rate
+from mmcourse.metrics import Interval, as_numpy, bootstrap_interval, interval, recall_at_k
 
 
 @pytest.mark.parametrize(
@@ -188,34 +188,3 @@ def test_recall_of_ties_tensors_and_integers():
 def test_recall_refuses(similarity, k, target, message):
     with pytest.raises(ValueError, match=message):
         recall_at_k(similarity, k, target)
-
-
-def edits(reference, hypothesis):
-    """Levenshtein distance of two lists, by the textbook table."""
-    row = list(range(len(hypothesis) + 1))
-    for i, word in enumerate(reference, 1):
-        before, row = row, [i]
-        for j, other in enumerate(hypothesis, 1):
-            row.append(min(row[-1] + 1, before[j] + 1, before[j - 1] + (word != other)))
-    return row[-1]
-
-
-def test_word_error_rate_pools_edits_over_all_words():
-    rng = np.random.default_rng(0)
-    texts = [[" ".join(rng.choice(["one", "two", "three"], rng.integers(1, 7))) for _ in range(40)] for _ in range(2)]
-    mistakes = sum(edits(a.split(), b.split()) for a, b in zip(*texts, strict=True))
-    expected = 100 * mistakes / sum(len(a.split()) for a in texts[0])
-    assert word_error_rate(*texts) == pytest.approx(expected)
-    assert word_error_rate(texts[0], texts[0]) == 0
-    assert word_error_rate("one", "one one one") == 200
-    assert word_error_rate(["one two", ""], ["one two", "three"]) == 50
-    assert word_error_rate("one", "") == 100
-
-
-@pytest.mark.parametrize(
-    ("reference", "hypothesis", "message"),
-    [("", "one", "no word"), ([], [], "no word"), (["one"], ["one", "two"], "partner"), ([[1, 2]], [[1, 2]], "texts")],
-)
-def test_word_error_rate_refuses(reference, hypothesis, message):
-    with pytest.raises(ValueError, match=message):
-        word_error_rate(reference, hypothesis)

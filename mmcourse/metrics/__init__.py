@@ -5,6 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmcourse.metrics.text import bleu, cider, document_frequencies, word_error_rate
+
+__all__ = [
+    "Interval",
+    "as_numpy",
+    "bleu",
+    "bootstrap_interval",
+    "cider",
+    "document_frequencies",
+    "interval",
+    "recall_at_k",
+    "word_error_rate",
+]
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -168,45 +182,6 @@ def recall_at_k(similarity, k, target=None):
         raise ValueError(f"target must hold {queries} whole numbers from 0 to {items - 1}")
     match = similarity[np.arange(queries), target]
     return float(np.mean((similarity >= match[:, None]).sum(axis=1) <= k))
-
-
-def word_error_rate(reference, hypothesis):
-    """Compute how many words must be replaced, left out or put in, for every 100 words of the reference (jiwer).
-
-    Parameters
-    ----------
-    reference, hypothesis : str or list of str
-        A text each, or as many texts in one as in the other: then all mistakes are counted, over all reference words.
-        Words are what stands between spaces; "A" and "a" differ. For an error rate of characters, put spaces between.
-
-    Returns
-    -------
-    float
-        From 0; above 100 when there are more mistakes than words. An empty text among several references adds no words,
-        and each word of its hypothesis is a mistake.
-
-    Raises
-    ------
-    ValueError
-        When the two do not have as many texts, are not texts, or the references hold no word at all.
-
-    Examples
-    --------
-    >>> word_error_rate("one two three four", "one three four five")
-    50.0
-    >>> word_error_rate(["one", "two two two"], ["one", "two"])
-    50.0
-    """
-    import jiwer
-
-    texts = [[text] if isinstance(text, str) else list(text) for text in (reference, hypothesis)]
-    if not all(isinstance(text, str) for both in texts for text in both):
-        raise ValueError("reference and hypothesis must be texts or lists of texts; join numbers to a text first")
-    if len(texts[0]) != len(texts[1]):
-        raise ValueError(f"{len(texts[0])} references and {len(texts[1])} hypotheses: each needs its partner")
-    if not any(text.split() for text in texts[0]):
-        raise ValueError("the references hold no word, so no error rate is defined")
-    return 100 * jiwer.wer(*texts)
 
 
 def as_numpy(values):
