@@ -1,0 +1,211 @@
+"""Answers to questions about a picture, with a memory of what was said before (lesson 16)."""
+
+import math
+
+import torch
+from torch import nn
+
+from mmcourse.fusion import ConcatFusion
+from mmcourse.inputs import check_mask, check_tensor, keep, masked_mean
+from mmcourse.representation import LSTMEncoder, TextEncoder
+
+JOINS = ("question", "concat", "attention", "film")
+SHUT = 3.0  # what a sigmoid gate's score starts below 0: all gates together let about three of 64 regions in
+
+
+class RegionAttention(nn.Module):
+    """Look at the regions of a picture that a question asks for.
+
+    ``score_p = v' tanh(W x_p + U q)``; softmax over the regions turns scores into weights (Bahdanau et al., ICLR 2015),
+    ``sigmoid(score_p - 3)`` into gates that need not sum to 1, so that two things weigh twice as much as one.
+
+    Parameters
+    ----------
+    dim, width : int
+        Width of a region, and of the question and the result.
+    gate : "softmax" or "sigmoid"
+
+    Inputs
+    ------
+    regions : (B, P, dim)
+    question : (B, width)
+    mask : bool (B, P), True = keep
+
+    Returns the weighted sum ``sum_p weight_p V x_p``, (B, width), and the weights (B, P); zeros with nothing to keep.
+    """
+
+    def __init__(self, dim, width, gate="softmax"):
+        super().__init__()
+        self.gate = gate
+        self.region, self.question = nn.Linear(dim, width), nn.Linear(width, width, bias=False)
+        self.score = nn.Linear(width, 1, bias=False)  # softmax would cancel a bias
+        self.value = nn.Linear(dim, width, bias=False)
+
+    def forward(self, regions, question, mask):
+        scores = self.score((self.region(regions) + self.question(question)[:, None]).tanh())[..., 0]
+        if self.gate == "softmax":
+            weights = keep(mask, torch.where(mask | ~mask.any(1, keepdim=True), scores, -torch.inf).softmax(1))
+        else:
+            weights = keep(mask, (scores - SHUT).sigmoid())
+        return self.value((weights[..., None] * regions).sum(1)), weights
+
+
+class VQAModel(nn.Module):
+    """Answer a question about a picture: one of a fixed list of answers.
+
+    The question is read by a bidirectional LSTM. `join` says how it meets the picture:
+
+    - "question": not at all, the answer is guessed from the words;
+    - "concat": the mean of the regions stands beside the question;
+    - "attention": a sum of regions weighted by the question stands beside it (`RegionAttention`); each further hop asks
+      with the question plus what was found so far (stacked attention);
+    - "film": the question scales and shifts every region, ``relu((1 + gamma(q)) W x_p + beta(q))``, whose mean stands
+      beside it.
+
+    With `memory`, what was found by attention in the encoded earlier turns of a dialogue is added to the question; a
+    learned vector is, where nothing was said.
+
+    Parameters
+    ----------
+    vocabulary : int
+        Number of word numbers.
+    feature_dim : int
+        Width of a region's features; codes of its position belong in there.
+    answers : int
+        Number of answers.
+    join : "question", "concat", "attention" or "film"
+    width : int
+        Width of words, question and hidden layers, even.
+    hops : int
+    gate : "softmax" or "sigmoid"
+        For attention.
+    memory : bool
+
+    Inputs
+    ------
+    features : float tensor (B, P, feature_dim)
+    questions : integer tensor (B, T)
+    mask : bool tensor (B, T), True = keep
+    regions : bool tensor (B, P), optional
+    history : integer tensor (B, R, T'), optional
+        The earlier turns, question and answer of one turn in one row.
+    history_mask : bool tensor (B, R, T')
+        A turn whose mask is all False was never said.
+
+    Returns logits (B, answers). What a mask leaves out changes nothing, NaN included. A picture without regions, a
+    question without words and a dialogue without turns are all allowed. ValueError for a wrong option, shape, dtype or
+    mask.
+
+    References
+    ----------
+    Z. Yang et al., "Stacked attention networks for image question answering", CVPR 2016, eq. 15 to 20.
+    E. Perez et al., "FiLM: visual reasoning with a general conditioning layer", AAAI 2018, eq. 1 and 2.
+    A. Das et al., "Visual dialog", CVPR 2017, section 4.2: the memory over turns.
+    """
+
+    def __init__(
+        self,
+        vocabulary,
+        feature_dim,
+        answers,
+        *,
+        join="attention",
+        width=64,
+        hops=1,
+        gate="softmax",
+        memory=False,
+    ):
+        super().__init__()
+        _check_options(
+            join, gate, {"vocabulary": vocabulary, "feature_dim": feature_dim, "answers": answers, "hops": hops}
+        )
+        self.join, self.feature_dim, self.memory = join, feature_dim, memory
+        self.encoder = TextEncoder(vocabulary, LSTMEncoder(width, width, bidirectional=True))
+        if memory:
+            self.key, self.recall = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
+            self.nothing = nn.Parameter(torch.randn(width) / math.sqrt(width))
+        if join == "attention":
+            self.look = nn.ModuleList(RegionAttention(feature_dim, width, gate) for _ in range(hops))
+        elif join == "film":
+            self.project, self.modulate = nn.Linear(feature_dim, width), nn.Linear(width, 2 * width)
+        seen = {"question": {}, "concat": {"picture": feature_dim}}.get(join, {"picture": width})
+        self.fuse = ConcatFusion({"question": width} | seen, width)
+        self.output = nn.Linear(width, answers)
+
+    def forward(self, features, questions, mask, regions=None, history=None, history_mask=None):
+        """Return the logits."""
+        return self.explain(features, questions, mask, regions, history, history_mask)[0]
+
+    def explain(self, features, questions, mask, regions=None, history=None, history_mask=None):
+        """Return the logits and a dict of what weighed how much: "regions" (B, hops, P) and "turns" (B, R)."""
+        regions = self._check(features, questions, mask, regions, history, history_mask)
+        features, weights = keep(regions, features), {}
+        question, _ = self.encoder(questions, mask)
+        if self.memory:
+            remembered, weights["turns"] = self.remember(question, history, history_mask)
+            question = question + remembered
+        joined = {"question": question}
+        if self.join == "concat":
+            joined["picture"] = masked_mean(features, regions)
+        elif self.join == "attention":
+            joined["picture"], weights["regions"] = self.attend(features, question, regions)
+        elif self.join == "film":
+            gamma, beta = self.modulate(question)[:, None].chunk(2, -1)
+            joined["picture"] = masked_mean(((1 + gamma) * self.project(features) + beta).relu(), regions)
+        return self.output(self.fuse(joined).relu()), weights
+
+    def attend(self, features, question, regions):
+        """Look once or several times: what was found, (B, width), and the weights (B, hops, P)."""
+        found, weights = torch.zeros_like(question), []
+        for look in self.look:
+            more, weight = look(features, question + found, regions)
+            found = found + more
+            weights.append(weight)
+        return found, torch.stack(weights, 1)
+
+    def remember(self, question, history, mask):
+        """Attend to the earlier turns: what they add to the question, (B, width), and the weights (B, R)."""
+        if history is None:
+            return self.nothing.expand_as(question), question.new_zeros(len(question), 0)
+        turns = self.encoder(history.flatten(0, 1), mask.flatten(0, 1))[0].unflatten(0, history.shape[:2])
+        said = mask.any(2)
+        some = said.any(1, keepdim=True)
+        scores = torch.einsum("bd,brd->br", question, self.key(turns)) / math.sqrt(question.shape[1])
+        weights = keep(said, torch.where(said | ~some, scores, -torch.inf).softmax(1))
+        found = self.recall((weights[..., None] * turns).sum(1))
+        return torch.where(some, found, self.nothing.to(found.dtype)), weights
+
+    def _check(self, features, questions, mask, regions, history, history_mask):
+        """Raise for a bad input; return the mask of the regions, filled in."""
+        check_tensor("features", features, (3,), self.feature_dim)
+        dtype = self.output.weight.dtype
+        if features.dtype != dtype and not torch.is_autocast_enabled(features.device.type):
+            raise ValueError(f"features must have the dtype of the model, {dtype}; got {features.dtype}")
+        _check_words("questions", questions, mask, 2, len(features))
+        check_mask("regions", regions, features.shape[:2])
+        if (history is None) != (history_mask is None) or (history is not None and not self.memory):
+            raise ValueError("history and history_mask go together, and need a model with memory=True")
+        if history is not None:
+            _check_words("history", history, history_mask, 3, len(features))
+        if regions is None:
+            regions = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
+        return regions
+
+
+def _check_words(name, words, mask, ndim, rows):
+    check_tensor(name, words, (ndim,), floating=False)
+    if words.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"{name} must hold word numbers, int64 or int32; got {words.dtype}")
+    if len(words) != rows:
+        raise ValueError(f"{name} must have one row for each of the {rows} pictures; got {len(words)}")
+    if mask is None:
+        raise ValueError(f"{name} needs a mask, True = keep")
+    check_mask(f"the mask of {name}", mask, words.shape)
+
+
+def _check_options(join, gate, sizes):
+    if join not in JOINS or gate not in ("softmax", "sigmoid"):
+        raise ValueError(f"join must be one of {JOINS} and gate 'softmax' or 'sigmoid'; got {join!r} and {gate!r}")
+    for name, size in sizes.items():
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1; got {size!r}")
