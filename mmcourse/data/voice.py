@@ -15,14 +15,11 @@ import numpy as np
 VOICES = {code: code for code in ("en", "ar", "de", "es", "fa", "fr", "id", "it", "ko", "pt", "ru", "tr")} | {
     "zh": "cmn"
 }
-RATES = (80, 450)
-DEFAULT_RATE = 175
+RATES, PITCHES = (80, 450), (0, 99)
+DEFAULT_RATE, DEFAULT_PITCH = 175, 50
 
-_SYNCHRONOUS, _UTF8, _RATE = (
-    2,
-    1,
-    1,
-)  # names in the library's header: AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8, espeakRATE
+# Names in the library's header: AUDIO_OUTPUT_SYNCHRONOUS, espeakCHARS_UTF8, espeakRATE, espeakPITCH.
+_SYNCHRONOUS, _UTF8, _RATE, _PITCH = 2, 1, 1, 3
 _OPTIONS = 1 | 2 | 0x8000  # phoneme events, in the phonetic alphabet; never end the process on an error
 _NOT_FOUND = 2
 _PHONEME = 7  # type of an event
@@ -43,7 +40,7 @@ _REINSTALL = "reinstall it: python -m pip install --force-reinstall espeakng-loa
 _LOCK = threading.Lock()
 
 
-def speak(text, voice="en", rate=None):
+def speak(text, voice="en", rate=None, pitch=None):
     """Say a text.
 
     Parameters
@@ -53,6 +50,8 @@ def speak(text, voice="en", rate=None):
         A language code of ``VOICES``, or any voice of the synthesiser (``"en-us"``, ``"en+f3"`` ...).
     rate : int, optional
         Words a minute, 80 to 450; 175 by default.
+    pitch : int, optional
+        0 to 99; 50, the voice's own, by default.
 
     Returns
     -------
@@ -64,14 +63,14 @@ def speak(text, voice="en", rate=None):
     Raises
     ------
     ValueError
-        Empty text, unknown voice, or a rate out of range.
+        Empty text, unknown voice, or a rate or pitch out of range.
     RuntimeError
         The synthesiser is not installed properly.
     """
-    return speak_phonemes(text, voice, rate)[:2]
+    return speak_phonemes(text, voice, rate, pitch)[:2]
 
 
-def speak_phonemes(text, voice="en", rate=None):
+def speak_phonemes(text, voice="en", rate=None, pitch=None):
     """Say a text, and tell when each of its phonemes begins.
 
     Parameters and errors: see :func:`speak`.
@@ -89,14 +88,17 @@ def speak_phonemes(text, voice="en", rate=None):
     rate = DEFAULT_RATE if rate is None else rate
     if not RATES[0] <= rate <= RATES[1]:
         raise ValueError(f"rate must lie between {RATES[0]} and {RATES[1]} words a minute, not {rate}")
+    pitch = DEFAULT_PITCH if pitch is None else pitch
+    if not PITCHES[0] <= pitch <= PITCHES[1]:
+        raise ValueError(f"pitch must lie between {PITCHES[0]} and {PITCHES[1]}, not {pitch}")
     with _LOCK, _library() as (library, sample_rate):
-        samples, phonemes = _synthesise(library, text, VOICES.get(voice, voice), int(rate))
+        samples, phonemes = _synthesise(library, text, VOICES.get(voice, voice), int(rate), int(pitch))
     if not samples.any():
         raise ValueError(f"the voice {voice!r} finds nothing to say in the text {text!r}")
     return samples, sample_rate, phonemes
 
 
-def _synthesise(library, text, voice, rate):
+def _synthesise(library, text, voice, rate, pitch):
     chunks, phonemes = [], []
 
     @_CALLBACK
@@ -114,6 +116,7 @@ def _synthesise(library, text, voice, rate):
         raise ValueError(f"there is no voice {voice!r}; languages with one: {', '.join(VOICES)}")
     _check(status, "set the voice")
     _check(library.espeak_SetParameter(_RATE, rate, 0), "set the rate")
+    _check(library.espeak_SetParameter(_PITCH, pitch, 0), "set the pitch")
     library.espeak_SetSynthCallback(collect)
     encoded = text.encode() + b"\0"
     _check(library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8, None, None), "speak")

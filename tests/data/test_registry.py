@@ -14,7 +14,7 @@ from mmcourse.data.cards import card, card_folder, cards
 from mmcourse.data.entry import Entry
 from mmcourse.data.splits import DataSplits, Split
 
-GENERATED = ("talking_mouth",)
+GENERATED = ("digit_speech", "talking_mouth")
 
 
 def build_a(files, folder):

@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 
+import librosa
 import numpy as np
 import pytest
 
@@ -78,6 +79,21 @@ def test_an_unknown_voice_raises_and_does_not_speak(name):
 def test_nothing_to_say(text):
     with pytest.raises(ValueError, match="nothing to say"):
         speak(text)
+
+
+def test_pitch_is_higher_when_asked():
+    def cycles(pitch):
+        samples, rate = speak("nine nine nine", pitch=pitch)
+        return np.median(librosa.yin(samples, fmin=60, fmax=300, sr=rate))
+
+    assert cycles(10) < 0.9 * cycles(50) < 0.8 * cycles(90)
+    assert np.array_equal(speak("seven")[0], speak("seven", pitch=50)[0])
+
+
+@pytest.mark.parametrize("pitch", [-1, 100])
+def test_pitches_out_of_range(pitch):
+    with pytest.raises(ValueError, match=f"pitch must lie between 0 and 99, not {pitch}"):
+        speak("hello", pitch=pitch)
 
 
 @pytest.mark.parametrize("rate", [0, 79, 451])
