@@ -31,7 +31,7 @@ class Entry:
     caveats : tuple of str
         What it cannot show.
     shares : str
-        Name of the set whose prepared files it reads; `wheels`, `build` and `helpers` are then the same as there.
+        Name of the set made of the same `wheels`. If `build` and `helpers` are the same too, both read the same files.
     load : callable
         ``load(folder, **options) -> DataSplits``.
     table : callable, optional
