@@ -86,6 +86,12 @@ def masked_mean(x, mask):
     return keep(mask, x).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
+def masked_softmax(scores, mask, dim=-1):
+    """Softmax over one axis of the scores where the mask, which may be broadcast, is True; zeros where nothing is."""
+    some = mask.any(dim, keepdim=True)
+    return keep(mask.expand_as(scores), torch.where(mask | ~some, scores, -torch.inf).softmax(dim))
+
+
 def positions(length, width, like):
     """Sines and cosines of the position (Vaswani et al. 2017, section 3.5), (length, width), for any width and length."""
     steps = torch.arange(length, device=like.device, dtype=torch.float32)[:, None]

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from mmcourse.fusion.base import FusionBlock, Projections, masked_softmax
-from mmcourse.inputs import keep
+from mmcourse.fusion.base import FusionBlock, Projections
+from mmcourse.inputs import keep, masked_softmax
 
 
 class ConcatFusion(FusionBlock):
@@ -47,7 +47,7 @@ class WeightedFusion(FusionBlock):
         self.scores = nn.Parameter(torch.zeros(len(self.dims)))
 
     def fuse(self, features, here):
-        weights = masked_softmax(self.scores[:, None, None].expand(here.shape), here)
+        weights = masked_softmax(self.scores[:, None, None].expand(here.shape), here, 0)
         return (weights * self.project(features)).sum(0)
 
 
@@ -87,7 +87,7 @@ class AttentionFusion(FusionBlock):
 
     def fuse(self, features, here):
         projected = self.project(features)
-        weights = masked_softmax(self.score(self.hidden(projected).tanh()), here)
+        weights = masked_softmax(self.score(self.hidden(projected).tanh()), here, 0)
         return (weights * projected).sum(0)
 
 
@@ -134,7 +134,7 @@ class GraphFusion(FusionBlock):
         nodes = keep(here, self.project(features).relu())
         # (sender, receiver, B, 1): a node hears every present node but itself
         hears = here[:, None] & ~torch.eye(len(here), dtype=torch.bool, device=here.device)[..., None, None]
-        strength = masked_softmax(self.edges.T[..., None, None].expand(hears.shape), hears)[..., 0]
+        strength = masked_softmax(self.edges.T[..., None, None].expand(hears.shape), hears, 0)[..., 0]
         messages = torch.einsum("nmb,nbd->mbd", strength.to(nodes.dtype), self.send(nodes))
         nodes = keep(here, (self.stay(nodes) + messages).relu())
         return self.output(nodes.sum(0) / here.sum(0).clamp(min=1))

@@ -64,9 +64,3 @@ def check_dtype(tensors, module):
     for name, x in tensors.items():
         if x.dtype != expected and not torch.is_autocast_enabled(x.device.type):
             raise ValueError(f"{name!r} must have the dtype of the block, {expected}; got {x.dtype}")
-
-
-def masked_softmax(scores, here):
-    """Softmax over axis 0 of the scores where `here` is True; zeros where nothing is."""
-    some = here.any(0)
-    return keep(here, torch.where(here | ~some, scores, -torch.inf).softmax(0))
