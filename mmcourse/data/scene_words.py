@@ -35,8 +35,8 @@ def captions(things, level):
             f"one {rest} on white",
             f"a {row[0]['kind']} that is {row[0]['colour']}",
         ]
-    told = [_told(row, names), f"there is {_told(row, names)}", _told(row[::-1], names[::-1]), " and ".join(names)]
-    return told
+    told = _told(row, names)
+    return list(dict.fromkeys([told, f"there is {told}", _told(row[::-1], names[::-1]), " and ".join(names)]))
 
 
 def _told(row, names):

@@ -12,6 +12,7 @@ import pytest
 from toys import parts
 
 from mmcourse import data
+from mmcourse.data import scenes
 
 CACHE = os.environ.get("MMCOURSE_CACHE")  # read before a fixture moves it
 
@@ -179,3 +180,31 @@ def test_movielens():
     sizes = np.array([len(split) for split in (splits.train, splits.valid, splits.test)])
     np.testing.assert_allclose(sizes / 1000, (64, 18, 18), atol=1)
     assert splits.train.arrays()[0]["profile"].shape[1] == 23
+
+
+def test_emoji_scenes():
+    need("emoji_scenes")
+    table = data.table("emoji_scenes")
+    assert table["part"].value_counts().to_dict() == {"train": 7000, "seen": 800, "unseen": 800, "valid": 700}
+    if data.ready("emoji"):
+        names = data.table("emoji").set_index("hexcode")["en"]
+        assert [names[code] for code in scenes.CODES.split()] == list(scenes.KINDS)
+    train = table[table["part"] == "train"]
+    shown = pd.DataFrame([thing for things in train["objects"] for thing in things])
+    pairs, kinds = shown.value_counts(["kind", "colour"]), shown["kind"].value_counts()
+    assert len(pairs) == 4 * len(scenes.KINDS)
+    assert pairs.min() >= 30
+    assert kinds.max() > 5 * kinds.min()
+
+
+def test_a_question_on_emoji_scenes_does_not_tell_its_answer():
+    need("emoji_scenes")
+    table = data.table("emoji_scenes")
+    asked = pd.DataFrame(
+        [{"part": part, **one} for part, some in zip(table["part"], table["questions"], strict=True) for one in some]
+    )
+    best = asked[asked["part"] == "train"].groupby("question")["answer"].agg(lambda answers: answers.mode()[0])
+    right = (asked["question"].map(best) == asked["answer"]).groupby(asked["part"]).mean()
+    assert right["seen"] == pytest.approx(0.25, abs=0.01)  # as its card says
+    assert right["unseen"] == pytest.approx(0.21, abs=0.01)
+    assert right["valid"] < 0.28
