@@ -11,6 +11,7 @@ _HOMES = {
     "DiscreteVAE": "dalle",
     "ImageTransformer": "dalle",
     "CaptionModel": "captions",
+    "RegionEncoder": "captions",
     "VQAModel": "questions",
     "beam_search": "search",
     "greedy_search": "search",

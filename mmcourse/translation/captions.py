@@ -1,11 +1,51 @@
-"""Sentences about pictures: a recurrent network or a transformer that writes one word after another (lesson 14)."""
+"""Sentences about pictures: a CNN that sees, and a recurrent network or a transformer that writes (lesson 14)."""
 
 import torch
 from torch import nn
 
-from mmcourse.inputs import check_mask, check_tensor, keep, positions
+from mmcourse.inputs import check_mask, check_pictures, check_tensor, keep, positions
 
 JOINS = ("concat", "product", "attention", "transformer")
+
+
+class RegionEncoder(nn.Module):
+    """A quick small CNN that keeps the grid: three convolutions that halve it and one that does not.
+
+    BatchNorm and ReLU follow each: while it trains, pictures of a batch share statistics; in eval mode none depends on
+    another.
+
+    Parameters
+    ----------
+    out_dim : int
+        Width of a region's features.
+    channels : three ints
+    in_channels : int
+
+    Inputs
+    ------
+    x : float tensor (B, in_channels, H, W), H and W multiples of 8
+    mask : bool tensor (B,), optional, True = keep
+
+    Returns (B, H W / 64, out_dim), regions row by row and zeros where the mask is False, and their mask. ValueError on a
+    wrong shape, dtype or mask.
+    """
+
+    def __init__(self, out_dim=64, channels=(24, 48, 64), in_channels=3):
+        super().__init__()
+        self.in_channels, self.out_dim, layers = in_channels, out_dim, []
+        for inputs, outputs in zip((in_channels, *channels), (*channels, out_dim), strict=True):
+            kernel, stride = (3, 1) if len(layers) == 3 * len(channels) else (4, 2)
+            layers += [nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x, mask=None):
+        check_pictures(x, self.in_channels)
+        check_mask("mask", mask, x.shape[:1])
+        if x.shape[2] % 8 or x.shape[3] % 8:
+            raise ValueError(f"x must have a height and width that 8 divides; got shape {tuple(x.shape)}")
+        regions = keep(mask, self.layers(keep(mask, x)).flatten(2).mT)
+        mask = torch.ones(len(x), dtype=torch.bool, device=x.device) if mask is None else mask
+        return regions, mask[:, None].expand(regions.shape[:2])
 
 
 class CaptionModel(nn.Module):

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.translation import CaptionModel, beam_search
+from mmcourse.translation import CaptionModel, RegionEncoder, beam_search
 
 VOCABULARY, DIM, WIDTH, HEADS, LAYERS = 7, 5, 8, 2, 2
 B, P, T = 4, 6, 5
@@ -222,3 +222,44 @@ def test_bad_input_is_named(change, message):
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         CaptionModel(VOCABULARY, DIM, **options)
+
+
+def test_regions_stand_row_by_row_and_see_around_themselves():
+    torch.manual_seed(0)
+    eyes, count = (
+        RegionEncoder(10, (4, 6, 8)).eval(),
+        3 * 4 * 16 + 4 * 6 * 16 + 6 * 8 * 16 + 8 * 10 * 9 + 2 * (4 + 6 + 8 + 10),
+    )
+    assert sum(p.numel() for p in eyes.parameters()) == count
+    picture = torch.rand(1, 3, 40, 64)
+    before, mask = eyes(picture)
+    assert before.shape == (1, 40, 10)
+    assert mask.shape == (1, 40)
+    assert mask.all()
+    picture[:, :, 20, 60] += 3  # row 2, column 7 of 5 x 8 regions
+    changed = (eyes(picture)[0] - before).abs().sum(-1).view(5, 8) > 0
+    assert changed[2, 7]
+    assert not changed[:, :5].any()
+
+
+def test_regions_of_a_picture_left_out_are_zeros_and_items_do_not_mix():
+    eyes, x, mask = RegionEncoder().eval(), torch.rand(3, 3, 16, 24), torch.tensor([True, False, True])
+    regions, kept = eyes(torch.where(mask[:, None, None, None], x, torch.nan), mask)
+    assert regions[1].abs().sum() == 0
+    assert kept.equal(mask[:, None].expand(3, 6))
+    torch.testing.assert_close(regions[:1], eyes(x[:1])[0])
+    eyes.train()(x)[0].square().sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in eyes.parameters())
+
+
+@pytest.mark.parametrize(
+    ("x", "mask", "message"),
+    [
+        (torch.rand(2, 3, 20, 16), None, "8 divides"),
+        (torch.rand(2, 1, 16, 16), None, "3 channels"),
+        (torch.rand(2, 3, 16, 16), torch.ones(3, dtype=torch.bool), "mask must be"),
+    ],
+)
+def test_bad_pictures_are_named(x, mask, message):
+    with pytest.raises(ValueError, match=message):
+        RegionEncoder()(x, mask)
