@@ -9,15 +9,16 @@ from mmcourse.fusion import ConcatFusion
 from mmcourse.inputs import check_mask, check_tensor, keep, masked_mean
 from mmcourse.representation import LSTMEncoder, TextEncoder
 
-JOINS = ("question", "concat", "attention", "film")
-SHUT = 3.0  # what a sigmoid gate's score starts below 0: all gates together let about three of 64 regions in
+JOINS, GATES, READERS = ("question", "concat", "attention", "film"), ("softmax", "sigmoid"), ("bag", "lstm")
+SHUT = 3.0  # a sigmoid gate's score starts that far below 0: together 64 gates let about three regions in
 
 
 class RegionAttention(nn.Module):
     """Look at the regions of a picture that a question asks for.
 
-    ``score_p = v' tanh(W x_p + U q)``; softmax over the regions turns scores into weights (Bahdanau et al., ICLR 2015),
-    ``sigmoid(score_p - 3)`` into gates that need not sum to 1, so that two things weigh twice as much as one.
+    A region's score is a scaled dot product, ``s_p = (U q + u) . x_p / sqrt(dim)``. Softmax over the regions turns
+    scores into weights that sum to 1; ``sigmoid(s_p - 3)`` into gates, each for itself, so that two things weigh twice
+    as much as one.
 
     Parameters
     ----------
@@ -28,32 +29,43 @@ class RegionAttention(nn.Module):
     Inputs
     ------
     regions : (B, P, dim)
+        Zeros where the mask is False.
     question : (B, width)
     mask : bool (B, P), True = keep
 
-    Returns the weighted sum ``sum_p weight_p V x_p``, (B, width), and the weights (B, P); zeros with nothing to keep.
+    Returns ``V sum_p w_p x_p``, (B, width), and the weights w, (B, P); zeros with nothing to keep.
     """
 
     def __init__(self, dim, width, gate="softmax"):
         super().__init__()
         self.gate = gate
-        self.region, self.question = nn.Linear(dim, width), nn.Linear(width, width, bias=False)
-        self.score = nn.Linear(width, 1, bias=False)  # softmax would cancel a bias
-        self.value = nn.Linear(dim, width, bias=False)
+        self.query, self.value = nn.Linear(width, dim), nn.Linear(dim, width, bias=False)
 
     def forward(self, regions, question, mask):
-        scores = self.score((self.region(regions) + self.question(question)[:, None]).tanh())[..., 0]
+        scores = torch.einsum("bd,bpd->bp", self.query(question), regions) / math.sqrt(regions.shape[2])
         if self.gate == "softmax":
             weights = keep(mask, torch.where(mask | ~mask.any(1, keepdim=True), scores, -torch.inf).softmax(1))
         else:
             weights = keep(mask, (scores - SHUT).sigmoid())
-        return self.value((weights[..., None] * regions).sum(1)), weights
+        return self.value(torch.einsum("bp,bpd->bd", weights.to(regions.dtype), regions)), weights
+
+
+class Bag(nn.Module):
+    """An encoder for `TextEncoder` that adds up the words' vectors, ``relu(W sum_t x_t + b)``: order is lost."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.in_dim = self.out_dim = width
+        self.layer = nn.Linear(width, width)
+
+    def forward(self, x, mask):
+        return self.layer(keep(mask, x).sum(1)).relu(), None
 
 
 class VQAModel(nn.Module):
     """Answer a question about a picture: one of a fixed list of answers.
 
-    The question is read by a bidirectional LSTM. `join` says how it meets the picture:
+    `join` says how the question meets the picture:
 
     - "question": not at all, the answer is guessed from the words;
     - "concat": the mean of the regions stands beside the question;
@@ -74,8 +86,10 @@ class VQAModel(nn.Module):
     answers : int
         Number of answers.
     join : "question", "concat", "attention" or "film"
+    reader : "bag" or "lstm"
+        How a question is read: the sum of its words, or a bidirectional LSTM.
     width : int
-        Width of words, question and hidden layers, even.
+        Width of words, question and hidden layers; even for an LSTM.
     hops : int
     gate : "softmax" or "sigmoid"
         For attention.
@@ -110,6 +124,7 @@ class VQAModel(nn.Module):
         answers,
         *,
         join="attention",
+        reader="bag",
         width=64,
         hops=1,
         gate="softmax",
@@ -117,10 +132,11 @@ class VQAModel(nn.Module):
     ):
         super().__init__()
         _check_options(
-            join, gate, {"vocabulary": vocabulary, "feature_dim": feature_dim, "answers": answers, "hops": hops}
+            join, gate, reader, {"vocabulary": vocabulary, "feature_dim": feature_dim, "answers": answers, "hops": hops}
         )
         self.join, self.feature_dim, self.memory = join, feature_dim, memory
-        self.encoder = TextEncoder(vocabulary, LSTMEncoder(width, width, bidirectional=True))
+        steps = Bag(width) if reader == "bag" else LSTMEncoder(width, width, bidirectional=True)
+        self.encoder = TextEncoder(vocabulary, steps)
         if memory:
             self.key, self.recall = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
             self.nothing = nn.Parameter(torch.randn(width) / math.sqrt(width))
@@ -203,9 +219,10 @@ def _check_words(name, words, mask, ndim, rows):
     check_mask(f"the mask of {name}", mask, words.shape)
 
 
-def _check_options(join, gate, sizes):
-    if join not in JOINS or gate not in ("softmax", "sigmoid"):
-        raise ValueError(f"join must be one of {JOINS} and gate 'softmax' or 'sigmoid'; got {join!r} and {gate!r}")
+def _check_options(join, gate, reader, sizes):
+    for name, value, known in (("join", join, JOINS), ("gate", gate, GATES), ("reader", reader, READERS)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}; got {value!r}")
     for name, size in sizes.items():
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ValueError(f"{name} must be a whole number of at least 1; got {size!r}")

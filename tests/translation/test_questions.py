@@ -11,8 +11,9 @@ from mmcourse.translation.questions import RegionAttention
 WORDS, D, ANSWERS, WIDTH = 11, 5, 7, 8
 B, P, T, R = 6, 9, 4, 3
 LSTM = 2 * (4 * (WIDTH // 2) * (WIDTH + WIDTH // 2) + 2 * 4 * (WIDTH // 2))
-SHARED = WORDS * WIDTH + LSTM + WIDTH + WIDTH * ANSWERS + ANSWERS  # with the bias of the layer that joins
-LOOK = D * WIDTH + WIDTH + WIDTH * WIDTH + WIDTH + D * WIDTH
+BAG = WIDTH * WIDTH + WIDTH
+SHARED = WORDS * WIDTH + BAG + WIDTH + WIDTH * ANSWERS + ANSWERS  # with the bias of the layer that joins
+LOOK = WIDTH * D + D + D * WIDTH
 CASES = {
     "question": ({"join": "question"}, SHARED + WIDTH * WIDTH),
     "concat": ({"join": "concat"}, SHARED + (WIDTH + D) * WIDTH),
@@ -23,6 +24,7 @@ CASES = {
         {"join": "film"},
         SHARED + 2 * WIDTH * WIDTH + (D * WIDTH + WIDTH) + (WIDTH * 2 * WIDTH + 2 * WIDTH),
     ),
+    "lstm": ({"join": "concat", "reader": "lstm"}, SHARED - BAG + LSTM + (WIDTH + D) * WIDTH),
     "memory": (
         {"join": "attention", "memory": True},
         SHARED + 2 * WIDTH * WIDTH + LOOK + 2 * WIDTH * WIDTH + WIDTH,
@@ -158,11 +160,11 @@ def test_picture_and_question_matter(name):
 def test_softmax_attention_is_a_loop():
     look, (features, _, _, mask) = RegionAttention(D, WIDTH), batch("attention")
     question = torch.randn(B, WIDTH)
-    found, weights = look(features, question, mask)
+    found, weights = look(features * mask[..., None], question, mask)
     for b in range(B):
         kept = [p for p in range(P) if mask[b, p]]
-        hidden = [torch.tanh(look.region(features[b, p]) + look.question(question[b])) for p in kept]
-        powers = [math.exp((look.score.weight[0] @ h).item()) for h in hidden]
+        asked = look.query.weight @ question[b] + look.query.bias
+        powers = [math.exp((asked @ features[b, p]).item() / math.sqrt(D)) for p in kept]
         expected = sum((w / sum(powers) * look.value(features[b, p]) for w, p in zip(powers, kept, strict=True)), 0)
         close(found[b], torch.as_tensor(expected) * torch.ones(WIDTH))
         close(weights[b].sum(), torch.tensor(float(bool(kept))))
@@ -176,7 +178,7 @@ def test_sigmoid_gates_count():
     one, _ = look(thing, question, mask)
     three, _ = look(thing.expand(-1, 3, -1), question, mask.expand(-1, 3))
     close(three, 3 * one)
-    gate = torch.sigmoid(look.score(torch.tanh(look.region(thing[0, 0]) + look.question(question[0]))) - 3)
+    gate = torch.sigmoid(look.query(question[0]) @ thing[0, 0] / math.sqrt(D) - 3)
     close(one[0], gate * look.value(thing[0, 0]))
     soft = RegionAttention(D, WIDTH)
     close(soft(thing, question, mask)[0], soft(thing.expand(-1, 3, -1), question, mask.expand(-1, 3))[0])
@@ -198,6 +200,15 @@ def test_film_is_gamma_x_plus_beta():
     close(model(features, questions, mask, regions)[b], model.output.weight @ hidden + model.output.bias)
 
 
+def test_a_bag_knows_no_order_and_an_lstm_does():
+    questions, mask = torch.tensor([[3, 1, 2, 7]]), torch.tensor([[True, True, True, False]])
+    for name, same in (("concat", True), ("lstm", False)):
+        one, other = (make(name).encoder(words, mask)[0] for words in (questions, questions[:, [2, 1, 0, 3]]))
+        assert torch.allclose(one, other, atol=1e-6) == same
+    model = make("concat").encoder
+    close(model(questions, mask)[0], model.encoder.layer(model.embedding.weight[[3, 1, 2]].sum(0)).relu()[None])
+
+
 def test_concat_is_the_mean_beside_the_question():
     model, (features, questions, mask, regions) = make("concat"), batch("concat")
     question, _ = model.encoder(questions, mask)
@@ -209,8 +220,9 @@ def test_concat_is_the_mean_beside_the_question():
 def test_the_second_hop_asks_with_what_the_first_found():
     model, (features, questions, mask, regions) = make("two hops"), batch("two hops")
     question, _ = model.encoder(questions, mask)
-    first, weights1 = model.look[0](features, question, regions)
-    second, weights2 = model.look[1](features, question + first, regions)
+    seen = features * regions[..., None]
+    first, weights1 = model.look[0](seen, question, regions)
+    second, weights2 = model.look[1](seen, question + first, regions)
     logits, weights = model.explain(features, questions, mask, regions)
     close(weights["regions"], torch.stack([weights1, weights2], 1))
     hidden = torch.relu(model.fuse.output(torch.cat([first + second, question], 1)))
@@ -275,10 +287,10 @@ def test_bad_input_is_one_clear_error():
             model(*arguments)
     with pytest.raises(ValueError, match="memory=True"):
         make("concat")(*given)
-    for options in ({"join": "sum"}, {"gate": "relu"}, {"hops": 0}, {"hops": True}):
-        with pytest.raises(ValueError, match=r"join must be one of|hops must be"):
+    for options in ({"join": "sum"}, {"gate": "relu"}, {"reader": "gru"}, {"hops": 0}, {"hops": True}):
+        with pytest.raises(ValueError, match=f"{next(iter(options))} must be"):
             VQAModel(WORDS, D, ANSWERS, **options)
     with pytest.raises(ValueError, match="vocabulary"):
         VQAModel(0, D, ANSWERS)
     with pytest.raises(ValueError, match="even"):
-        VQAModel(WORDS, D, ANSWERS, width=7)
+        VQAModel(WORDS, D, ANSWERS, width=7, reader="lstm")
