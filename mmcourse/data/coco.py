@@ -97,13 +97,10 @@ def caption_splits(parts, captions, size):
 def _read(folder, part, limit):
     """Return ``{number: (path, captions)}`` of the described pictures of one part, in the order of the file."""
     path = folder / "annotations" / f"captions_{part}.json"
-    try:
-        content = json.load(opened(path))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON ({error}); download it again.") from error
-    names = {row["id"]: row["file_name"] for row in _rows(path, content, "images", IMAGE_FIELDS)}
+    images, annotations = read_rows(path, images=IMAGE_FIELDS, annotations=CAPTION_FIELDS)
+    names = {row["id"]: row["file_name"] for row in images}
     texts = {number: [] for number in names}
-    for place, row in enumerate(_rows(path, content, "annotations", CAPTION_FIELDS)):
+    for place, row in enumerate(annotations):
         if row["image_id"] not in texts:
             raise DataError(f"{path}: entry {place} of annotations describes picture {row['image_id']}, not in images.")
         if text := " ".join(row["caption"].split()):
@@ -115,17 +112,22 @@ def _read(folder, part, limit):
     return {number: (folder / part / names[number], texts[number]) for number in described}
 
 
-def _rows(path, content, key, fields):
-    """Return a list of the file after checking every entry."""
-    rows = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(rows, list):
-        raise DataError(f"{path} has no list of {key}; it is not a caption file of MS COCO.")
-    for place, row in enumerate(rows):
-        for field, kind in fields.items():
-            if not isinstance(row, dict) or not isinstance(row.get(field), kind):
-                wanted = "whole number" if kind is int else "text"
-                raise DataError(f"{path}: entry {place} of {key} has no {field} that is a {wanted}.")
-    return rows
+def read_rows(path, **lists):
+    """Return lists of a JSON file, after checking every entry; each is given as ``name={field: type}``."""
+    try:
+        content = json.load(opened(path))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON ({error}); download it again.") from error
+    for name, fields in lists.items():
+        rows = content.get(name) if isinstance(content, dict) else None
+        if not isinstance(rows, list):
+            raise DataError(f"{path} has no list of {name}; it is not the file that its name says.")
+        for place, row in enumerate(rows):
+            for field, kind in fields.items():
+                if not isinstance(row, dict) or not isinstance(row.get(field), kind):
+                    wanted = {int: "whole number", str: "text", list: "list"}[kind]
+                    raise DataError(f"{path}: entry {place} of {name} has no {field} that is a {wanted}.")
+    return [content[name] for name in lists]
 
 
 def need_pictures(folder, names):

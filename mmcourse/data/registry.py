@@ -22,6 +22,7 @@ from mmcourse.data import (
     speech,
     strings,
     tables,
+    vqa,
 )
 from mmcourse.data.entry import read_entry
 
@@ -69,6 +70,7 @@ ENTRIES = (
     read_entry("coco_captions", load=coco.load_coco_captions, find=coco.coco_folder),
     read_entry("flickr30k", load=flickr.load_flickr30k, find=flickr.flickr30k_folder),
     read_entry("flickr8k", load=flickr.load_flickr8k, find=flickr.flickr8k_folder),
+    read_entry("vqa", load=vqa.load_vqa, table=vqa.vqa_table, find=vqa.vqa_folder),
     read_entry("grid", load=grid.load_grid, find=grid.grid_folder),
     read_entry(
         "phoenix2014t", load=phoenix.load_phoenix2014t, table=phoenix.phoenix_table, find=phoenix.phoenix_folder

@@ -215,7 +215,7 @@ def changed(change):
         ("", r"captions_val2017.json is not JSON \(Expecting value"),
         (json.dumps(caption_file(NUMBERS["val2017"]))[:-200], r"is not JSON \("),
         (b"\xff\xfe{}", r"captions_val2017.json is not a UTF-8 text file"),
-        ("[]", r"has no list of images; it is not a caption file of MS COCO"),
+        ("[]", r"has no list of images; it is not the file that its name says"),
         ('{"images": {}}', r"has no list of images"),
         (changed(lambda content: content.pop("annotations")), r"has no list of annotations"),
         (

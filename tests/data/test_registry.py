@@ -65,6 +65,8 @@ def test_every_entry_is_complete(entry):
         ("sst2", "optimistic"),
         ("sp500", "Survivors only"),
         ("coco_captions", "only its own counts"),
+        ("vqa", "never run on the real files"),
+        ("emoji_scenes", "The question alone is worth little"),
         ("flickr30k", "figures cannot be compared with the literature"),
         ("flickr8k", "never run on the real files"),
         ("grid", "no speaker is in two parts"),
