@@ -53,10 +53,11 @@ class CaptionModel(nn.Module):
 
     A layer with a ReLU makes each region of the picture as wide as a word. `join` says how words and picture meet:
 
-    - "concat": the mean of the regions stands beside each word, and a GRU reads both (Vinyals et al., CVPR 2015);
-    - "product": word and mean are multiplied, number by number;
-    - "attention": as concat, but before each word the GRU's state weighs the regions anew, by additive attention (Xu et
-      al., "Show, attend and tell", ICML 2015);
+    - "concat": a GRU reads each word beside the mean of the regions, and the next word is told from what it remembers
+      beside the mean (Vinyals et al., CVPR 2015, showed the picture once instead);
+    - "product": in both places they are multiplied, number by number, instead;
+    - "attention": as concat, but after each word what the GRU remembers weighs the regions anew (additive attention as in
+      Xu et al., "Show, attend and tell", ICML 2015); the weighted sum takes the place of the mean from there on;
     - "transformer": each layer attends to the words so far, then to the regions (Vaswani et al. 2017, norm first).
 
     What a GRU gets of the picture has been through a LayerNorm, whatever the join. With every region left out it gets a
@@ -101,7 +102,7 @@ class CaptionModel(nn.Module):
         self.words = nn.Embedding(vocab_size, width)
         self.regions = nn.Sequential(nn.Linear(feature_dim, width), nn.ReLU())
         self.decoder = Transformer(width, num_layers, num_heads) if join == "transformer" else Recurrent(width, join)
-        self.output = nn.Linear(width, vocab_size)
+        self.output = nn.Linear(self.decoder.out_dim, vocab_size)
 
     def start(self, features, mask=None):
         """Return what `step` needs to know of the pictures: a dict of tensors whose first axis is B."""
@@ -135,38 +136,44 @@ class CaptionModel(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A GRU that reads words (B, T, width) and a picture; state: what it remembers of both."""
+    """A GRU that reads words (B, T, width) joined with a picture vector; what comes out is joined with it again.
+
+    The state holds the last memory and picture vector, and what the next one is made of.
+    """
 
     def __init__(self, width, join):
         super().__init__()
         self.join, self.norm = join, nn.LayerNorm(width)
         self.attention = AdditiveAttention(width) if join == "attention" else None
-        self.gru = nn.GRU(width if join == "product" else 2 * width, width, batch_first=True)
+        self.out_dim = width if join == "product" else 2 * width
+        self.gru = nn.GRU(self.out_dim, width, batch_first=True)
 
     def start(self, regions, mask):
-        state = {"hidden": regions.new_zeros(len(regions), self.gru.hidden_size), "mask": mask}
-        if self.join == "attention":
-            return state | {"regions": regions, "keys": self.attention.key(regions)}
-        weights = uniform(mask).to(regions.dtype)
-        return state | {"picture": self.norm((weights[:, None] @ regions)[:, 0])}
+        picture = self.norm((uniform(mask).to(regions.dtype)[:, None] @ regions)[:, 0])
+        state = {"hidden": regions.new_zeros(picture.shape), "picture": picture, "mask": mask}
+        return state | ({"regions": regions, "keys": self.attention.key(regions)} if self.attention else {})
 
     def forward(self, words, state):
-        if self.join == "attention":
-            read, weights, hidden = [], [], state["hidden"]
-            for word in words.unbind(1):
-                weights.append(self.attention(hidden, state["keys"], state["mask"]))
-                picture = self.norm((weights[-1][:, None] @ state["regions"])[:, 0])
-                hidden = self._read(torch.cat([word, picture], -1)[:, None], hidden)[:, 0]
-                read.append(hidden)
-            return torch.stack(read, 1), torch.stack(weights, 1), {**state, "hidden": hidden}
-        picture = state["picture"][:, None].expand_as(words)
-        x = words * picture if self.join == "product" else torch.cat([words, picture], -1)
-        hidden = self._read(x, state["hidden"])
-        weights = uniform(state["mask"])[:, None].expand(-1, words.shape[1], -1)
-        return hidden, weights, {**state, "hidden": hidden[:, -1]}
+        if not self.attention:
+            read = self._read(words, state)
+            weights = uniform(state["mask"])[:, None].expand(-1, words.shape[1], -1)
+            return self._join(read, state["picture"]), weights, {**state, "hidden": read[:, -1]}
+        joined, weights = [], []
+        for word in words.split(1, 1):
+            read = self._read(word, state)
+            weights.append(self.attention(read[:, 0], state["keys"], state["mask"]))
+            picture = self.norm((weights[-1][:, None] @ state["regions"])[:, 0])
+            joined.append(self._join(read, picture))
+            state = {**state, "hidden": read[:, 0], "picture": picture}
+        return torch.cat(joined, 1), torch.stack(weights, 1), state
 
-    def _read(self, x, hidden):
-        return self.gru(x, hidden[None].to(x.dtype))[0]
+    def _read(self, words, state):
+        x = self._join(words, state["picture"])
+        return self.gru(x, state["hidden"][None].to(x.dtype))[0]
+
+    def _join(self, x, picture):
+        picture = picture[:, None].expand_as(x)
+        return x * picture if self.join == "product" else torch.cat([x, picture], -1)
 
 
 class AdditiveAttention(nn.Module):
@@ -174,8 +181,9 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width, bias=False)
-        self.score = nn.Linear(width, 1, bias=False)  # softmax would cancel a bias
+        inside = max(width // 4, 1)
+        self.query, self.key = nn.Linear(width, inside), nn.Linear(width, inside, bias=False)
+        self.score = nn.Linear(inside, 1, bias=False)  # softmax would cancel a bias
 
     def forward(self, hidden, keys, mask):
         return softmax(self.score((self.query(hidden)[:, None] + keys).tanh())[..., 0], mask)
@@ -189,7 +197,7 @@ class Transformer(nn.Module):
         if width % num_heads or width % 2:
             raise ValueError(f"width must be even and a multiple of num_heads; got {width} and {num_heads}")
         self.layers = nn.ModuleList(Layer(width, num_heads) for _ in range(num_layers))
-        self.norm = nn.LayerNorm(width)
+        self.norm, self.out_dim = nn.LayerNorm(width), width
 
     def start(self, regions, mask):
         pictures = [layer.look.remember(regions) for layer in self.layers]

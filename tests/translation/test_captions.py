@@ -12,13 +12,14 @@ from mmcourse.translation import CaptionModel, RegionEncoder, beam_search
 VOCABULARY, DIM, WIDTH, HEADS, LAYERS = 7, 5, 8, 2, 2
 B, P, T = 4, 6, 5
 JOINS = ("concat", "product", "attention", "transformer")
-COMMON = VOCABULARY * WIDTH + DIM * WIDTH + WIDTH + WIDTH * VOCABULARY + VOCABULARY
+COMMON = VOCABULARY * WIDTH + DIM * WIDTH + WIDTH + WIDTH * VOCABULARY + VOCABULARY  # and if concatenated CAT more
+CAT, INSIDE = WIDTH * VOCABULARY + 3 * WIDTH * WIDTH, WIDTH // 4
 GRU = 3 * WIDTH * WIDTH + 6 * WIDTH
 NORM = 2 * WIDTH
 COUNTS = {
-    "concat": COMMON + NORM + GRU + 3 * WIDTH * 2 * WIDTH,
+    "concat": COMMON + NORM + GRU + 3 * WIDTH * WIDTH + CAT,
     "product": COMMON + NORM + GRU + 3 * WIDTH * WIDTH,
-    "attention": COMMON + NORM + GRU + 3 * WIDTH * 2 * WIDTH + 2 * WIDTH * WIDTH + 2 * WIDTH,
+    "attention": COMMON + NORM + GRU + 3 * WIDTH * WIDTH + CAT + 2 * WIDTH * INSIDE + 2 * INSIDE,
     "transformer": COMMON + NORM + LAYERS * (2 * (4 * WIDTH**2 + 3 * WIDTH) + 3 * NORM + 8 * WIDTH**2 + 5 * WIDTH),
 }
 
