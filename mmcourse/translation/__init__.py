@@ -13,8 +13,12 @@ _HOMES = {
     "CaptionModel": "captions",
     "RegionEncoder": "captions",
     "VQAModel": "questions",
+    "WaveNet": "wavenet",
     "beam_search": "search",
     "greedy_search": "search",
+    "mu_law_decode": "wavenet",
+    "mu_law_encode": "wavenet",
+    "receptive_field": "wavenet",
 }
 __all__ = list(_HOMES)
 __getattr__, __dir__ = lazy(__name__, _HOMES)
