@@ -17,14 +17,17 @@ SQUARE = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><path d="
 FEW = {"train": 400, "valid": 50, "seen": 80, "unseen": 80}
 
 
+def build(path):
+    scenes.build_scenes([{f"openmoji/svg/{code}.svg": SQUARE for code in scenes.CODES.split()}], path)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Scenes in which every emoji is a plain square."""
     path = tmp_path_factory.mktemp("scenes")
-    drawings = {f"openmoji/svg/{code}.svg": SQUARE for code in scenes.CODES.split()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scenes, "PARTS", FEW)
-        scenes.build_scenes([drawings], path)
+        build(path)
     return path
 
 
@@ -256,9 +259,15 @@ def test_unseen_pairs_are_unseen(table):
     assert {colour for colour, _ in shown["train"]} == set(COLOURS)
 
 
-def test_no_scene_is_there_twice(table, pictures):
-    looks = [tuple((o["kind"], o["colour"], o["size"], o["x"], o["y"]) for o in things) for things in table["objects"]]
+def test_no_scene_is_there_twice(table, tmp_path, monkeypatch):
+    keys = ("kind", "colour", "size", "x", "y")
+    looks = [tuple(tuple(thing[key] for key in keys) for thing in things) for things in table["objects"]]
     assert len(set(looks)) == len(looks)
+    drawn = itertools.chain.from_iterable(itertools.repeat(things, 3) for things in table["objects"])
+    monkeypatch.setattr(scenes, "compose", lambda *_: next(drawn))
+    monkeypatch.setattr(scenes, "PARTS", {"train": 30, "seen": 10})
+    build(tmp_path)
+    assert scenes.scenes_table(tmp_path)["objects"].tolist() == table["objects"][:40].tolist()
 
 
 def test_half_of_the_absent_pairs_are_traps(table):

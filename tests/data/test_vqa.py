@@ -26,7 +26,7 @@ ASKED = ("Is it dark?", "How many dots are there?", "What colour is it?")  # of 
 
 def truth(image, turn):
     """The answer that most people give: yes most often, then 1, then grey; some answers are rare."""
-    return ("yes", "1" if image % 3 else "0", "grey" if image % 5 else f"shade {image}")[turn]
+    return ("yes", "1" if image % 3 else "0", "grey" if image % 5 else f"shade {99 - image}")[turn]
 
 
 def files(year):
