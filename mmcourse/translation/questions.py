@@ -40,6 +40,7 @@ class RegionAttention(nn.Module):
         super().__init__()
         self.gate = gate
         self.query, self.value = nn.Linear(width, dim), nn.Linear(dim, width, bias=False)
+        nn.init.normal_(self.query.weight, std=2 / math.sqrt(width))  # smaller, and the first weights are nearly equal
 
     def forward(self, regions, question, mask):
         scores = torch.einsum("bd,bpd->bp", self.query(question), regions) / math.sqrt(regions.shape[2])
@@ -70,7 +71,7 @@ class VQAModel(nn.Module):
     - "question": not at all, the answer is guessed from the words;
     - "concat": the mean of the regions stands beside the question;
     - "attention": a sum of regions weighted by the question stands beside it (`RegionAttention`); each further hop asks
-      with the question plus what was found so far (stacked attention);
+      with ``relu(W [q; found])``, a layer over the question and what the hop before found (after stacked attention);
     - "film": the question scales and shifts every region, ``relu((1 + gamma(q)) W x_p + beta(q))``, whose mean stands
       beside it.
 
@@ -142,6 +143,7 @@ class VQAModel(nn.Module):
             self.nothing = nn.Parameter(torch.randn(width) / math.sqrt(width))
         if join == "attention":
             self.look = nn.ModuleList(RegionAttention(feature_dim, width, gate) for _ in range(hops))
+            self.again = nn.ModuleList(nn.Linear(2 * width, width) for _ in range(hops - 1))
         elif join == "film":
             self.project, self.modulate = nn.Linear(feature_dim, width), nn.Linear(width, 2 * width)
         seen = {"question": {}, "concat": {"picture": feature_dim}}.get(join, {"picture": width})
@@ -171,13 +173,14 @@ class VQAModel(nn.Module):
         return self.output(self.fuse(joined).relu()), weights
 
     def attend(self, features, question, regions):
-        """Look once or several times: what was found, (B, width), and the weights (B, hops, P)."""
-        found, weights = torch.zeros_like(question), []
-        for look in self.look:
-            more, weight = look(features, question + found, regions)
-            found = found + more
+        """Look once or several times: the sum of what was found, (B, width), and the weights (B, hops, P)."""
+        found, weight = self.look[0](features, question, regions)
+        total, weights = found, [weight]
+        for look, again in zip(self.look[1:], self.again, strict=True):
+            found, weight = look(features, again(torch.cat([question, found], 1)).relu(), regions)
+            total = total + found
             weights.append(weight)
-        return found, torch.stack(weights, 1)
+        return total, torch.stack(weights, 1)
 
     def remember(self, question, history, mask):
         """Attend to the earlier turns: what they add to the question, (B, width), and the weights (B, R)."""

@@ -18,7 +18,7 @@ CASES = {
     "question": ({"join": "question"}, SHARED + WIDTH * WIDTH),
     "concat": ({"join": "concat"}, SHARED + (WIDTH + D) * WIDTH),
     "attention": ({"join": "attention"}, SHARED + 2 * WIDTH * WIDTH + LOOK),
-    "two hops": ({"join": "attention", "hops": 2}, SHARED + 2 * WIDTH * WIDTH + 2 * LOOK),
+    "two hops": ({"join": "attention", "hops": 2}, SHARED + 2 * WIDTH * WIDTH + 2 * LOOK + 2 * WIDTH * WIDTH + WIDTH),
     "gates": ({"join": "attention", "gate": "sigmoid"}, SHARED + 2 * WIDTH * WIDTH + LOOK),
     "film": (
         {"join": "film"},
@@ -222,7 +222,8 @@ def test_the_second_hop_asks_with_what_the_first_found():
     question, _ = model.encoder(questions, mask)
     seen = features * regions[..., None]
     first, weights1 = model.look[0](seen, question, regions)
-    second, weights2 = model.look[1](seen, question + first, regions)
+    asked = torch.relu(model.again[0].weight @ torch.cat([question, first], 1).T + model.again[0].bias[:, None]).T
+    second, weights2 = model.look[1](seen, asked, regions)
     logits, weights = model.explain(features, questions, mask, regions)
     close(weights["regions"], torch.stack([weights1, weights2], 1))
     hidden = torch.relu(model.fuse.output(torch.cat([first + second, question], 1)))
