@@ -1,0 +1,880 @@
+# %% [markdown]
+# # 14 Image captioning
+#
+# **How does a picture become a sentence?** · 90 minutes · needs lessons 4 and 5
+#
+# ![A small CNN turns a picture into a grid of regions; a decoder reads the words so far, weighs the regions, and says the next word, which it reads in turn](flow: picture -> CNN -> 8 x 8 regions -> weigh the regions -> next word; words so far -> GRU -> weigh the regions; GRU -> next word)
+#
+# You will train a network that looks at small scenes and says what it sees, first with one glance, then with a look for
+# every word. And you will find that the number most often watched in training says little about the sentences.
+# (The next cell takes about 5 s.)
+
+# %% tags=["setup"]
+import mmcourse as mm
+from mmcourse import check, plotting, widgets
+
+mm.setup(seed=0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 Scenes and sentences
+#
+# Our scenes are drawn by us from real artwork (emoji by [OpenMoji](https://openmoji.org), licence CC BY-SA 4.0), tinted and laid out at
+# random. So the true sentence is known: from left to right, each object with its place seen from the one before. In **hard** scenes
+# things cover each other, and sizes are named. (Code that only loads, draws or keeps score is folded.)
+
+# %% tags=["further"]
+import textwrap
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mmcourse.data.scenes import COLOURS, KINDS
+from mmcourse.metrics import Interval, bleu, bootstrap_interval, cider, document_frequencies
+from mmcourse.translation import CaptionModel, RegionEncoder, beam_search
+
+device = mm.device()
+
+# %% [markdown]
+# (This takes about 6 s.)
+
+# %% tags=["further"]
+table = mm.data.table("emoji_scenes")
+number, level = table["objects"].map(len).to_numpy(), table["level"].to_numpy()
+store = torch.full((len(table), 3, 64, 64), 255, dtype=torch.uint8)
+for test in ("seen", "unseen"):
+    splits = mm.load("emoji_scenes", test=test)
+    for part in (splits.train, splits.valid, splits.test) if test == "seen" else (splits.test,):
+        inputs, scene = part.arrays()
+        store[scene] = torch.as_tensor(inputs.pop("image")).mul_(255).round_().to(torch.uint8)
+
+
+def scenes(part, hard, least=1):
+    """Numbers of the scenes of a part and level with `least` objects or more; a few only in the smoke profile."""
+    inside = (table["part"] == part) & (level == ("hard" if hard else "easy")) & (number >= least)
+    return np.flatnonzero(inside)[: mm.per_profile(smoke=60 if part == "train" else 30, quick=None, full=None)]
+
+
+train, valid, test = scenes("train", False), scenes("valid", False), scenes("seen", False)
+print(f"easy: {len(train)} scenes to train on, {len(valid)} to choose by, {len(test)} to test")
+
+# %% tags=["further"]
+shown = [test[number[test] == n][1] for n in (1, 2, 3, 4)] + [scenes("seen", True, 3)[1]]
+plotting.images(list(store[shown]), [table["caption"][k] for k in shown])
+
+# %% [markdown] tags=["alt"]
+# *Figure: five scenes with their sentences: one to four coloured objects on white, and a hard one, in which one object covers a part of
+# another.*
+
+# %% [markdown]
+# There are two tests. In *seen* each pair of kind and colour was met in training; in *unseen* none was: the duck and green, but never
+# a green duck. A sentence is a row of **tokens**: number 1 starts it, 2 ends it, 0 fills up the row, the words follow.
+
+# %%
+every = sorted({word for text in table["caption"][table["part"] == "train"] for word in text.split()})
+words = ["<pad>", "<start>", "<end>", *every]
+number_of = {word: k for k, word in enumerate(words)}
+longest = max(len(text.split()) for text in table["caption"]) + 2
+tokens = torch.zeros(len(table), longest, dtype=torch.long)
+for k, text in enumerate(table["caption"]):
+    row = [1, *(number_of[word] for word in text.split()), 2]
+    tokens[k, : len(row)] = torch.tensor(row)
+print(f"{len(words)} tokens; {table['caption'][shown[0]]!r} is {tokens[shown[0]][:6].tolist()} ...")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 See: a grid of regions
+#
+# A small CNN turns 64 x 64 pixels into a grid of 8 x 8 **regions**, 64 numbers each. To learn to see, it is told for each region
+# which object has its centre there, if any: kind and colour. (Captioners for photographs borrow such eyes from detectors trained on boxes; Anderson and
+# others 2018.) Then it is frozen, and every scene is looked at once. This takes about 25 s.
+
+
+# %%
+def centres():
+    """Kind and colour of the object whose centre lies in each region, (scenes, 64) each; 0 where there is none."""
+    kind, colour = torch.zeros(2, len(table), 64, dtype=torch.long)
+    for k, things in enumerate(table["objects"]):
+        for thing in things:
+            region = 8 * min(thing["y"] // 8, 7) + min(thing["x"] // 8, 7)
+            kind[k, region] = 1 + KINDS.index(thing["kind"])
+            colour[k, region] = 1 + COLOURS.index(thing["colour"])
+    return kind, colour
+
+
+# %% [markdown]
+# (The loop is like any other; regions with nothing count a fifth, for most are empty.)
+
+# %% tags=["further"]
+torch.manual_seed(0)
+eyes, kind_head, colour_head = RegionEncoder(64), nn.Linear(64, 1 + len(KINDS)), nn.Linear(64, 1 + len(COLOURS))
+goals = centres()
+FEW = {head: torch.ones(head.out_features).index_fill_(0, torch.tensor(0), 0.2) for head in (kind_head, colour_head)}
+
+
+def pictures(rows):
+    """(N, 3, 64, 64) floats in [0, 1]."""
+    return (store[rows].float() / 255).contiguous(memory_format=torch.channels_last)
+
+
+# %% tags=["further"]
+def train_eyes(rows, steps, batch=16, rate=6e-3):
+    """Train the CNN and its two heads on single regions."""
+    rng, modules = np.random.default_rng(0), nn.ModuleList([eyes, *FEW]).to(device)
+    optimizer = torch.optim.AdamW(modules.parameters(), rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    for _ in range(steps):
+        some = rng.choice(rows, batch, replace=False)
+        seen, loss = eyes(pictures(some).to(device))[0].flatten(0, 1), 0.0
+        for (head, weight), goal in zip(FEW.items(), goals, strict=True):
+            loss += functional.cross_entropy(head(seen), goal[some].flatten().to(device), weight.to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    modules.eval().requires_grad_(False)
+
+
+# %% [markdown]
+# And every scene is looked at once:
+
+
+# %% tags=["further"]
+@torch.no_grad()
+def see(x):
+    """Regions of pictures (N, 3, 64, 64), in pieces: (N, 64, 64)."""
+    return torch.cat([eyes(some.to(device))[0].cpu() for some in x.split(100)])
+
+
+# %%
+both_levels = np.concatenate([train, scenes("train", True)])
+train_eyes(both_levels, steps=mm.per_profile(smoke=10, quick=900, full=8000))
+used = np.concatenate([scenes(part, hard) for part in ("train", "valid", "seen", "unseen") for hard in (False, True)])
+regions = torch.zeros(len(table), 64, 64)
+for some in np.array_split(used, 1 + len(used) // 500):
+    regions[some] = see(pictures(some))
+
+# %% [markdown]
+# How good are the eyes? They see a region and its surroundings, nothing else; and a region alone does not know *where* it is. So each gets its
+# **place**: its row and its column, each as eight numbers of which one is 1.
+
+# %%
+found = regions[valid][goals[0][valid] > 0]
+right = kind_head(found.to(device))[:, 1:].argmax(1).cpu() + 1 == goals[0][valid][goals[0][valid] > 0]
+print(f"kind of an object right from the region of its centre, easy validation scenes: {right.float().mean():.2f}")
+places = torch.cat([torch.eye(8).repeat_interleave(8, 0), torch.eye(8).repeat(8, 1)], 1)  # row, column
+features = torch.cat([regions / regions[train].std(), places.expand(len(table), 64, 16)], 2)
+print(f"one scene: {tuple(features[0].shape)}")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 Say: one word after another
+#
+# The probability of a sentence is a product: each word, given the words before it and the picture $x$:
+#
+# $$p(w_1 \dots w_T \mid x) = \prod_t p(w_{t+1} \mid w_1 \dots w_t, x)$$
+#
+# A GRU (a small LSTM) reads the words so far into a memory $h_t$; a linear layer turns it into scores for the next word. In training it always
+# reads the *true* words, whatever it would have said: **teacher forcing**.
+
+# %% [markdown]
+# ### Exercise 14.1 ●●○ 8 min
+# Write `caption_loss(logits, tokens)`. `tokens` is an int64 tensor (B, T): each row 1, words, 2, then zeros. `logits` is a float tensor
+# (B, T, V): the scores at place t, computed after token t was read, are for the token at **t + 1**. Return a scalar tensor, the
+# mean of -log p over all places whose next token is not 0 (the end, 2, counts). Example: all scores equal give
+# log V, whatever the tokens.
+# <details><summary>Hint: the idea</summary>The last scores have no next token, the first token is nobody's next. Drop both, and the rest stands side by side.</details>
+# <details><summary>Hint: pseudocode</summary>cross_entropy of logits without the last place and tokens without the first, both flattened over B and T, with ignore_index=0.</details>
+
+
+# %% tags=["exercise"]
+def caption_loss(logits, tokens):
+    ### BEGIN SOLUTION
+    scores, following = logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()
+    return functional.cross_entropy(scores, following, ignore_index=0)
+    ### END SOLUTION
+
+
+# %%
+check.ex14_1(caption_loss)
+
+# %% [markdown]
+# After training nobody gives the true words. The model reads **its own**: it says the most probable word, reads it, says the next (*greedy*
+# decoding).
+
+# %% [markdown]
+# ### Exercise 14.2 ●○○ 6 min
+# Write `greedy_decode(step, state, start, end, max_len)`. `step(token, state)` takes an int and a state and returns scores, a 1-D float tensor
+# (V,), and a new state. `start`, `end`, `max_len` are ints. Begin with `start`; take the best token again and again. Return a **list of
+# ints** without `start` and `end`, at most `max_len` long. Example: if the best tokens are 4, 4, 6, `end`, the answer is
+# `[4, 4, 6]`; with `max_len` 2 it is `[4, 4]`.
+# <details><summary>Hint: the idea</summary>A loop that carries two things: the last token and the state.</details>
+# <details><summary>Hint: pseudocode</summary>token = start; max_len times: scores, state = step(token, state); token = place of the largest score; if it is end: stop; append it.</details>
+
+
+# %% tags=["exercise"]
+def greedy_decode(step, state, start, end, max_len):
+    ### BEGIN SOLUTION
+    text, token = [], start
+    for _ in range(max_len):
+        scores, state = step(token, state)
+        token = int(scores.argmax())
+        if token == end:
+            break
+        text.append(token)
+    return text
+    ### END SOLUTION
+
+
+# %%
+check.ex14_2(greedy_decode)
+
+# %% [markdown]
+# How do words and picture meet? First with **one glance**: each region passes a layer with a ReLU (so kind and place can
+# mix), then the mean over regions and a LayerNorm give one vector $c$. It joins the words, going in and coming out, by
+# **concatenation** $[w; c]$ or by **product** $w \odot c$. Here is the former in short; `CaptionModel` is the batched one, which can also decode step by
+# step.
+
+
+# %%
+class OneGlance(nn.Module):
+    def __init__(self, vocabulary, dim, width):
+        super().__init__()
+        self.words, self.regions = nn.Embedding(vocabulary, width), nn.Sequential(nn.Linear(dim, width), nn.ReLU())
+        self.norm, self.gru = nn.LayerNorm(width), nn.GRU(2 * width, width, batch_first=True)
+        self.output = nn.Linear(2 * width, vocabulary)
+
+    def forward(self, features, tokens):  # (B, P, dim), (B, T) -> (B, T, vocabulary)
+        picture = self.norm(self.regions(features).mean(1))[:, None].expand(-1, tokens.shape[1], -1)
+        memory, _ = self.gru(torch.cat([self.words(tokens), picture], 2))
+        return self.output(torch.cat([memory, picture], 2))
+
+
+ours, theirs = OneGlance(9, 80, 16), CaptionModel(9, 80, 16, join="concat")
+theirs.load_state_dict(
+    {name.replace("norm", "decoder.norm").replace("gru", "decoder.gru"): x for name, x in ours.state_dict().items()}
+)
+assert torch.allclose(ours(features[:2], tokens[:2] % 9), theirs(features[:2], tokens[:2] % 9), atol=1e-5)
+
+# %% [markdown]
+# One loop trains every model of this lesson. Greedy decoding of many scenes at once is `beam_search` with a beam of 1.
+
+
+# %%
+def learn(model, rows, seen, steps, rate=1e-2, batch=32):
+    """Train on captions; `seen[k]` holds the features of scene k."""
+    rng, order = np.random.default_rng(0), np.zeros(0, int)
+    optimizer = torch.optim.AdamW(model.to(device).train().parameters(), rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.15)
+    for _ in range(steps):
+        order = order if len(order) >= batch else np.concatenate([order, rng.permutation(rows)])
+        some, order = order[:batch], order[batch:]
+        texts = tokens[some, : (tokens[some] > 0).sum(1).max()].to(device)
+        logits = model(seen[some].to(device), texts)[:, :-1]
+        loss = functional.cross_entropy(logits.flatten(0, 1), texts[:, 1:].flatten(), ignore_index=0)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return model.eval()
+
+
+# %% tags=["further"]
+def say(model, rows, seen, beam=1, alpha=0.0):
+    """Sentences of scenes, decoded freely."""
+    texts = []
+    for some in np.array_split(rows, 1 + len(rows) // 200):
+        state = model.start(seen[some].to(device))
+        best, _ = beam_search(model.step, state, bos=1, eos=2, beam=beam, max_len=longest, alpha=alpha)
+        texts += [" ".join(words[k] for k in row if k != 2) for row in best.tolist()]
+    return texts
+
+
+def exact(texts, rows):
+    """1 where a sentence is the true one, word for word."""
+    return np.array([text == table["caption"][k] for text, k in zip(texts, rows, strict=True)], float)
+
+
+def fresh(join, dim=80):
+    """A new model, always from the same seed."""
+    torch.manual_seed(0)
+    return CaptionModel(len(words), dim, 96, join=join)
+
+
+STEPS = mm.per_profile(smoke=10, quick=600, full=6000)
+
+
+# %% [markdown]
+# Three rivals. In *language only* the pictures are shuffled, so it learns what sentences are like. *Concat, flat* gets
+# the 64 regions side by side instead of their mean: one long vector that keeps all places. (Learning rates were tried on validation scenes, the same for
+# each model; language only is learned in a third of the steps.) This takes about 30 s.
+
+# %%
+models, inputs = {}, {}
+mixed = torch.as_tensor(np.random.default_rng(0).permutation(len(table)))
+views = {"language only": features[mixed], "concat, flat": features.flatten(1)}
+for name in ("language only", "product", "concat", "concat, flat"):
+    inputs[name] = views.get(name, features)
+    model = fresh("product" if name == "product" else "concat", inputs[name].shape[-1])
+    models[name] = learn(model, train, inputs[name], STEPS // (3 if name == "language only" else 1))
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** A sentence is *exact* when every word is right. How many are, with one glance, for one object? For two? For four?
+
+# %%
+texts = {name: say(model, test, inputs[name]) for name, model in models.items()}
+for name, said in texts.items():
+    right = exact(said, test)
+    shares = ", ".join(f"{n}: {right[number[test] == n].mean():.2f}" for n in (1, 2, 3, 4))
+    print(f"{name:14} exact by number of objects  {shares}")
+
+# %% [markdown]
+# One object: nearly always. From two on the sentences fall apart, though the mean may still know *which* kinds and colours are
+# there: it has lost who wears which colour, and where. Its words are on the list, in the wrong order. Without the picture, nothing is right.
+# Keeping all places in one long vector is not the cure.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: show a scene of three objects for one second, hide it, and ask the room to describe it. Then leave it on while they
+# speak. That is the difference between one glance and a look for every word.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 Look again for every word
+#
+# **Show, attend and tell** (Xu and others 2015): after each word the memory $h$ asks every region $p$ how much it matters now, and the weighted
+# sum takes the place of the mean. The scores come from *additive* attention (Bahdanau and others 2015), with learned matrices
+# $W$, $U$ and a learned vector $v$:
+#
+# $$a_p = \operatorname{softmax}_p \left( v \cdot \tanh(W h + U r_p) \right), \qquad c = \sum_p a_p \, r_p$$
+#
+# Everything else stays: the same GRU, the same joins by concatenation.
+
+# %% [markdown]
+# ### Exercise 14.3 ●●○ 8 min
+# Write `attend(hidden, keys, regions, v)`, one look. Float tensors: `hidden` (B, k), already $W h$; `keys` (B, P, k), already $U r_p$; `regions`
+# (B, P, d); `v` (k,). Return two tensors: weights (B, P), each row summing to 1, and picture vectors (B, d). Example: with `keys`
+# all zero every weight is 1 / P and the picture vector is the mean region.
+# <details><summary>Hint: the idea</summary>Give hidden an axis for the regions, and broadcasting adds it to each key.</details>
+# <details><summary>Hint: pseudocode</summary>scores = tanh(hidden with a new axis 1 + keys) times v, summed over k; weights = softmax over axis 1; picture = sum over axis 1 of weights (with a last axis) times regions.</details>
+
+
+# %% tags=["exercise"]
+def attend(hidden, keys, regions, v):
+    ### BEGIN SOLUTION
+    weights = ((hidden[:, None] + keys).tanh() @ v).softmax(1)
+    return weights, (weights[..., None] * regions).sum(1)
+    ### END SOLUTION
+
+
+# %%
+check.ex14_3(attend)
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** The same steps, the same decoder. For how many objects will the sentences hold now?
+
+# %% [markdown]
+# Training takes about 40 s: each word waits for the look before it.
+
+# %%
+models["attention"], inputs["attention"] = learn(fresh("attention"), train, features, STEPS), features
+texts["attention"] = say(models["attention"], test, features)
+for name in ("concat", "attention"):
+    print(f"{name}: {sum(p.numel() for p in models[name].parameters()):,} parameters")
+
+# %% tags=["further"]
+LOOKS = dict(zip(("attention", "concat", "product", "concat, flat", "language only"), "oDs^x", strict=True))
+
+
+def by_number(part):
+    """Draw exact captions by number of objects, on the seen or unseen test scenes."""
+    rows = scenes(part, False)
+    figure, axes = plt.subplots(figsize=(8.5, 4.4))
+    for k, (name, look) in enumerate(LOOKS.items()):
+        said = texts[name] if part == "seen" else say(models[name], rows, inputs[name])
+        right, counts = exact(said, rows), np.arange(1, 5)
+        bounds = [bootstrap_interval(np.mean, right[number[rows] == n]) for n in counts]
+        middle = np.array([b.estimate for b in bounds])
+        ends = np.abs([[b.low, b.high] for b in bounds] - middle[:, None]).T
+        place = counts + 0.09 * (k - 2)
+        axes.errorbar(place, middle, ends, fmt=look + "-", color=plotting.COLORS[k], label=name, capsize=3)
+    axes.set(xlabel="objects in the scene", ylabel=f"exact captions, share\n(combinations {part})", ylim=(-0.03, 1.05))
+    axes.set_xticks(range(1, 5))
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+_ = by_number("seen")
+
+# %% [markdown] tags=["alt"]
+# *Figure: share of exact captions against the number of objects, with intervals. All that see the picture start near the top at one object. Attention falls
+# slowly, the three with one glance drop at two objects; without the picture nothing is exact.*
+
+# %%
+right = {name: exact(texts[name], test) for name in ("attention", "concat")}
+many = number[test] >= 2
+
+
+def gain(rows):
+    """Percentage points that attention is ahead of concat, which takes the mean."""
+    return bootstrap_interval(lambda a, b: 100 * np.mean(a - b), right["attention"][rows], right["concat"][rows])
+
+
+points = gain(many)
+spare = Interval(points.estimate - 20, points.low - 20, points.high - 20)
+print(f"two objects and more: attention minus mean {points:+} points")
+mm.claim("14.1", "attention beats the mean by 20 points, two objects and more", spare, unit="points to spare")
+mm.claim("14.2", "with one object they tie", gain(~many), within=5, unit="points")
+
+# %% [markdown]
+# The mean had the same layer before it, the same LayerNorm after it, as many steps, and as many learning rates to choose from. Only attention
+# can ask *again*: where the next object is depends on which one was named last.
+#
+# And green ducks? Combinations that were never met:
+
+# %% tags=["further"]
+_ = by_number("unseen")
+
+# %% [markdown] tags=["alt"]
+# *Figure: the same for combinations never met. All models are far lower, already at one object; attention is still the highest.*
+
+# %% [markdown]
+# Here all fall, and already with one object. So it is not the sentence that fails but the pair: eyes and words that met ducks in four colours
+# only have learned "duck" together with those colours. Looking does not cure that.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 Where does it look?
+
+# %% [markdown]
+# The weights can be drawn: one picture a word, brighter where the weight is. The weights before a word are those of
+# the look from which it was told.
+
+
+# %% tags=["further"]
+@torch.no_grad()
+def looks(model, rows, seen):
+    """Weights as each word of the true captions was told: (N, words, 64)."""
+    texts = tokens[rows][:, :-1].to(device)
+    return model.attend(seen[rows].to(device), texts)[1].cpu()
+
+
+def draw_looks(picture, said, weights):
+    """A row of pictures, each bright where the model looked as it told the word above."""
+    columns = min(len(said), 8)
+    lines = -(-len(said) // columns)
+    figure, grid = plt.subplots(lines, columns, figsize=(1.25 * columns, 1.55 * lines), squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, word, weight in zip(grid.flat, said, weights, strict=False):
+        light = functional.interpolate(weight.view(1, 1, 8, 8), (64, 64), mode="bilinear")[0, 0]
+        axes.imshow(picture.permute(1, 2, 0))
+        axes.imshow(np.ones((64, 64)), cmap="gray_r", vmin=0, vmax=1, alpha=0.75 * (1 - light / light.max()).numpy())
+        axes.set_title(word, fontsize=13, loc="center", pad=3)
+    return figure
+
+
+k = int(test[(number[test] == 3) & (right["attention"] == 1)][1])
+_ = draw_looks(store[k], table["caption"][k].split(), looks(models["attention"], [k], features)[0])
+
+# %% [markdown] tags=["alt"]
+# *Figure: one scene of three objects, once for each word of its sentence. Bright spots show where the model looked: at colours and kinds
+# they lie on the object being named and wander from object to object, at "and" or "of" they are less tidy.*
+
+# %% [markdown]
+# A pretty picture is no proof. We know where the objects are: how much of the weight lies on the one being named, when its *kind* is told? To compare: its
+# share of the picture (chance), and the weight on it if the objects came in reverse order.
+
+
+# %%
+def masks(k):
+    """Regions that each object of scene k touches, from left to right: bool (objects, 64)."""
+    middle = 4 + 8 * np.arange(8)
+    rows = []
+    for thing in sorted(table["objects"][k], key=lambda thing: thing["x"]):
+        half = {"small": 9, "large": 13}[thing["size"]]
+        inside = np.abs(middle[:, None] - thing["y"]) <= half, np.abs(middle - thing["x"]) <= half
+        rows.append((inside[0] & inside[1]).ravel())
+    return np.array(rows)
+
+
+on_it, chance, reverse = [], [], []
+for k, weights in zip(test[many], looks(models["attention"], test[many], features).numpy(), strict=True):
+    told = [place for place, word in enumerate(table["caption"][k].split()) if word in KINDS]
+    mass = weights[told] @ masks(k).T  # (objects named, objects)
+    on_it.append(mass.diagonal().mean())
+    reverse.append(mass[:, ::-1].diagonal().mean())
+    chance.append(masks(k).mean())
+for name, values in (("on the object named", on_it), ("in reverse order", reverse), ("chance", chance)):
+    print(f"weight {name}: {bootstrap_interval(np.mean, values)}")
+
+# %% [markdown]
+# So the looks are where they should be, far above chance. Is that *why* the word was said? Test it: take regions away (the models accept a
+# mask) and see whether the kind is still told.
+
+
+# %%
+@torch.no_grad()
+def told_without(model, away):
+    """Probability of the last object's true kind, with some objects' regions masked: away(objects) -> places."""
+    values = []
+    for k in test[many][: mm.per_profile(smoke=5, quick=150, full=300)]:
+        covered = masks(k)[away(number[k])].any(0)
+        last = max(place for place, word in enumerate(table["caption"][k].split()) if word in KINDS)
+        mask = torch.as_tensor(~covered)[None].to(device)
+        logits = model(features[[k]].to(device), tokens[[k], : last + 1].to(device), mask)[0, -1]
+        values.append(logits.softmax(0)[tokens[k, last + 1]].item())
+    return bootstrap_interval(np.mean, values)
+
+
+for name, away in (
+    ("nothing", lambda n: []),
+    ("the object named", lambda n: [n - 1]),
+    ("the one before", lambda n: [n - 2]),
+):
+    print(f"without {name}: {told_without(models['attention'], away)}")
+
+# %% [markdown]
+# Where the weights say it looks, it does look: without those regions the name goes. That had to be *tested*. The map alone shows where a
+# model read, not what it made of it.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 6 A transformer
+#
+# A **transformer** (Vaswani and others 2017) has no memory to carry along: each layer attends to all words so far, then to all regions.
+# In training all words are computed at once. When decoding, keys and values of the words before are kept, or each word would repeat all work. Our
+# `CaptionModel` does so; with its cache it gives what it gives all at once:
+
+# %%
+small = fresh("transformer").eval()
+state, steps = small.start(features[test[:2]]), []
+for column in tokens[test[:2], :6].T:
+    log_probs, state = small.step(column, state)
+    steps.append(log_probs)
+whole = small(features[test[:2]], tokens[test[:2], :6]).log_softmax(-1)
+assert torch.allclose(torch.stack(steps, 1), whole, atol=1e-4)
+
+# %% [markdown]
+# The `full` profile trains it (Going further).
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7 Search: not the best word, the best sentence
+#
+# Greedy decoding never takes back a word. **Beam search** keeps the $k$ best beginnings, and gives the finished sentence with the best score. Sums of logs
+# favour short sentences, so they are divided by the **generated** length to the power $\alpha$:
+#
+# $$\text{score}(w) = \frac{1}{T^\alpha} \sum_{t=1}^{T} \log p(w_t \mid w_{<t}, x)$$
+#
+# $T$ counts the words made and the end, not what was given at the start: a known bug in libraries.
+
+# %% [markdown]
+# ### Exercise 14.4 ●○○ 4 min
+# Write `best_caption(log_probs, alpha)`: `log_probs` is a list of lists of floats, for each finished sentence the log probabilities of its tokens
+# (none empty, without the start). `alpha` is a float. Return the place (int) of the sentence with the highest score. Example: `[[-1.0], [-0.6, -0.6]]`
+# gives 0 for alpha 0 and 1 for alpha 1.
+# <details><summary>Hint: the idea</summary>Logs are negative: dividing by more makes a long sentence better.</details>
+# <details><summary>Hint: pseudocode</summary>scores = for each row: its sum divided by len(row) ** alpha; return the place of the largest.</details>
+
+
+# %% tags=["exercise"]
+def best_caption(log_probs, alpha):
+    ### BEGIN SOLUTION
+    scores = [sum(row) / len(row) ** alpha for row in log_probs]
+    return scores.index(max(scores))
+    ### END SOLUTION
+
+
+# %%
+check.ex14_4(best_caption)
+
+# %% [markdown]
+# Now the **hard** scenes. A copy of the model goes on training on them (about 20 s).
+
+# %%
+hard_train, hard_valid, hard_test = scenes("train", True), scenes("valid", True), scenes("seen", True)
+hard = fresh("attention")
+hard.load_state_dict(models["attention"].state_dict())
+hard = learn(hard, hard_train, features, mm.per_profile(smoke=10, quick=300, full=4000), rate=5e-3)
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** How many points will a beam of 3 gain over greedy? And 5 over 3? Does $\alpha$ matter?
+
+# %%
+WIDTHS, ALPHAS = (1, 2, 3, 5), (0.0, 0.7, 1.0)
+grid = {
+    (alpha, beam): 100 * exact(say(hard, hard_valid, features, beam, alpha), hard_valid)
+    for alpha in ALPHAS
+    for beam in WIDTHS
+    if beam > 1 or alpha == 0  # greedy has nothing to weigh
+}
+
+# %% tags=["further"]
+figure, axes = plt.subplots(figsize=(8, 4))
+for k, alpha in enumerate(ALPHAS):
+    bounds = [bootstrap_interval(np.mean, grid[alpha if beam > 1 else 0.0, beam]) for beam in WIDTHS]
+    middle = np.array([b.estimate for b in bounds])
+    ends = np.abs([[b.low, b.high] for b in bounds] - middle[:, None]).T
+    axes.errorbar(
+        np.arange(4) + 0.08 * (k - 1),
+        middle,
+        ends,
+        fmt="oD^"[k] + "-",
+        color=plotting.COLORS[k],
+        label=f"alpha {alpha}",
+        capsize=3,
+    )
+axes.set(xlabel="beam", ylabel="exact captions in %,\nhard validation scenes")
+axes.set_xticks(range(4), WIDTHS)
+_ = figure.legend(loc="outside upper center", ncols=3)
+
+# %% [markdown] tags=["alt"]
+# *Figure: exact captions of hard validation scenes against the width of the beam, for three values of alpha, with intervals. The lines lie close together and
+# the differences are small beside the intervals.*
+
+# %%
+searched = {beam: say(hard, hard_test, features, beam) for beam in (1, 3, 5)}
+hits = {beam: 100 * exact(said, hard_test) for beam, said in searched.items()}
+for beam, values in hits.items():
+    print(f"beam {beam}: exact {bootstrap_interval(np.mean, values)} %, hard test scenes")
+for few, more in ((1, 3), (3, 5)):
+    print(f"beam {more} minus {few}: {bootstrap_interval(np.mean, hits[more] - hits[few]):+} points")
+
+# %%
+beats = bootstrap_interval(np.mean, hits[3] - hits[1])
+mm.claim("14.3", "on hard scenes a beam of 3 beats greedy", beats, unit="points")
+tie = bootstrap_interval(np.mean, hits[5] - hits[3])
+mm.claim("14.4", "and a beam of 5 ties with 3", tie, within=2, unit="points")
+
+# %% [markdown]
+# A few sentences are saved: where the second best word would have led to a better sentence. From 3 to 5 nothing more comes, and
+# dividing by the length does not help here, since the number of objects decides how long a sentence must be. A wider search cannot find what the model does
+# not know.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8 Scores, and the wrong one to watch
+#
+# "Exact" is too strict for photographs. **BLEU** (Papineni and others 2002) asks which $n$-grams ($n$ words in a row) of a sentence
+# stand in one of several references. Each counts at most as often as one reference has it (*clipped*). The shares for $n$ = 1 to 4 are
+# multiplied and the fourth root is taken, over the whole test set; short texts pay a penalty.
+
+# %% [markdown]
+# ### Exercise 14.5 ●●○ 8 min
+# Write `clipped_precision(words, references, n)`: `words` is a list of str, `references` a list of lists of str, `n` an int. Return a float: the share
+# of the n-grams of `words` found in the references. Each gram counts as often as it is said, but at most as often as in the reference that has it
+# most. 0.0 if there is no n-gram. Example: `"a cat a cat"` split, against `"a cat"` and `"a dog and a cat"`, n = 1: a counts twice, cat once: 0.75.
+# <details><summary>Hint: the idea</summary>collections.Counter: | takes the larger count of each gram, & the smaller.</details>
+# <details><summary>Hint: pseudocode</summary>said = Counter of n-grams of words (tuples); most = union (|) of the Counters of all references; total of (said & most) / total of said.</details>
+
+
+# %% tags=["exercise"]
+def clipped_precision(words, references, n):
+    ### BEGIN SOLUTION
+    from collections import Counter
+
+    def grams(text):
+        return Counter(tuple(text[k : k + n]) for k in range(len(text) - n + 1))
+
+    most = Counter()
+    for reference in references:
+        most |= grams(reference)
+    said = grams(words)
+    return (said & most).total() / said.total() if said else 0.0
+    ### END SOLUTION
+
+
+# %%
+check.ex14_5(clipped_precision)
+
+# %% [markdown]
+# **CIDEr** (Vedantam and others 2015) compares vectors of n-gram counts by their cosine; n-grams that are rare among all pictures weigh more, so "pineapple" matters
+# and "a" does not. It reaches from 0 to 10. Which grams are rare must be counted somewhere. Left alone, the library counts in the references being
+# judged:
+
+# %%
+one = table["caption"][test[0]]
+rare = document_frequencies(table["references"][train])
+with np.testing.suppress_warnings() as silent:  # fewer than ten pictures: it warns
+    silent.filter(UserWarning)
+    print(
+        f"one perfect caption: CIDEr {cider([one], [[one]]):.1f}; with a table of the training captions {cider([one], [[one]], rare):.1f}"
+    )
+
+# %% [markdown]
+# The same perfect sentence, 0 or the top: with one picture every gram is in all pictures, so none is rare. Pass a table.
+#
+# Now the number most often watched while training: accuracy, or BLEU, of the next word **given the true words so far**.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** For the model that never saw the right picture: what share of the next words does it guess, given the true words before? And for
+# concat and attention, how far are they apart, next to how far they are apart in exact captions?
+
+
+# %%
+@torch.no_grad()
+def forced(model, rows, seen):
+    """The most probable next words given the true ones so far: sentences, and the share that is right."""
+    best = [model(seen[some].to(device), tokens[some].to(device)).argmax(2).cpu() for some in np.array_split(rows, 4)]
+    best, true = torch.cat(best)[:, :-1], tokens[rows][:, 1:]
+    pairs = zip(best.tolist(), true.tolist(), strict=True)
+    said = [" ".join(words[k] for k, t in zip(*pair, strict=True) if t > 2 < k) for pair in pairs]
+    return said, 100 * (best == true)[true > 0].float().mean().item()
+
+
+# %% tags=["further"]
+references = list(table["references"][test])
+lines = []
+for name, model in models.items():
+    given, share = forced(model, test, inputs[name])
+    free = bleu(texts[name], references), cider(texts[name], references, rare), 100 * exact(texts[name], test).mean()
+    lines.append((name, share, bleu(given, references), *free))
+print(f"{'':15} {'given the true words':>28} {'free decoding':>24}")
+print(f"{'':15} {'words right %':>15} {'BLEU':>12} {'BLEU':>10} {'CIDEr':>6} {'exact %':>8}")
+for name, *values in lines:
+    print("{:15} {:15.1f} {:12.1f} {:10.1f} {:6.2f} {:8.1f}".format(name, *values))
+
+# %% [markdown]
+# Given the true words, even the model without eyes looks fair: relations, articles and "and" can be guessed. And where exact captions tell concat from
+# attention clearly, the share of right words moves them close together. In training you would hardly see the difference.
+
+# %% [markdown]
+# Right and wrong ones of the model that looks, on easy scenes:
+
+# %% tags=["further"]
+wrong = test[(right["attention"] == 0) & (number[test] <= 3)][:4]
+good = test[(right["attention"] == 1) & (number[test] >= 2)][:4]
+said = dict(zip(test, texts["attention"], strict=True))
+titles = [f"right: {said[k]}" for k in good] + [f"said: {said[k]} / true: {table['caption'][k]}" for k in wrong]
+figure, grid = plt.subplots(2, 4, figsize=(11, 7.4))
+for axes, k, title in zip(grid.flat, [*good, *wrong], titles, strict=False):
+    axes.imshow(store[k].permute(1, 2, 0), interpolation="nearest")
+    axes.set_title("\n".join(textwrap.wrap(title, 25)), fontsize=11, loc="left")
+    axes.axis("off")
+
+# %% [markdown] tags=["alt"]
+# *Figure: above, four scenes that were described rightly; below, four that were not, with what was said and what is true. Mostly one word is
+# wrong: a kind or a relation.*
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: let the room judge the wrong ones. Which would a person accept? Then ask what BLEU would say to "left of" for "right of".
+
+# %% [markdown]
+# Try it: another scene, a wider beam, another alpha, and a grey square over a part of the picture. Does it say that it cannot see?
+
+# %% tags=["further"]
+GALLERY = [int(k) for n in (2, 3, 4) for k in test[number[test] == n][:4]]
+
+
+def describe(scene, beam, alpha, cover):
+    """Say a sentence about a scene with a part covered, and draw the looks."""
+    picture = store[GALLERY[scene]].clone()
+    if cover != "nothing":
+        top, left = 32 * ("bottom" in cover), 32 * ("right" in cover)
+        picture[:, top : top + 32, left : left + 32] = 190
+    seen = torch.cat([see(picture[None].float() / 255) / regions[train].std(), places[None]], 2)
+    state = models["attention"].start(seen.to(device))
+    best, score = beam_search(models["attention"].step, state, bos=1, eos=2, beam=beam, max_len=longest, alpha=alpha)
+    text = [words[k] for k in best[0].tolist() if k != 2]
+    row = torch.cat([torch.ones(1, 1, dtype=torch.long), best.cpu()], 1)
+    with torch.no_grad():
+        weights = models["attention"].attend(seen.to(device), row.to(device))[1][0].cpu()
+    figure = draw_looks(picture, text, weights)
+    figure.suptitle(f"score {score.item():.2f}", fontsize=12)
+    return figure
+
+
+quarters = ["nothing", "top left", "top right", "bottom left", "bottom right"]
+_ = widgets.explore(describe, scene=(0, len(GALLERY) - 1, 1), beam=(1, 5, 1), alpha=(0.0, 1.0, 0.5), cover=quarters)
+
+# %% [markdown] tags=["alt"]
+# *Figure: the words of one sentence, each above the scene with the place that the model looked at; controls for scene, beam, alpha and
+# a covered quarter.*
+
+# %% [markdown]
+# Cover an object: it does not say "I cannot see". It was never shown such a sentence.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The answer
+#
+# How does a picture become a sentence? A CNN turns it into regions; a decoder says one word after another, each from the words so far and from
+# a **new look** at the regions. With a single glance the parts are known but not what belongs together; with a look a word, much more holds.
+# How good the sentences are shows only when the model has to live with its own words.
+
+# %% [markdown]
+# ## What can go wrong
+#
+# - **No shift**: scores at place t compared with token t. The loss falls to nothing, and the model has learned to copy.
+# - **Padding in the loss or in the attention.** Mask both. A fully masked row must give zeros, not NaN.
+# - **The length counts the prompt**, or there is no length in the score at all: sentences get too short.
+# - **The library's cache ignored**: decoding a long sentence without one repeats all work at each word.
+# - **Test captions in the vocabulary.** Take the words from the training captions.
+
+# %% [markdown]
+# ## What articles say, what is true
+#
+# - *"The model explains itself: see where it looks."* Weights say what was read, not how it was used. Ours passed a test in which regions were taken away;
+#   in other networks maps were changed a lot while the answer stayed (Jain and Wallace 2019).
+# - *"CIDEr 1.2"* means what only when you know the scale (some tools give ten times the other's) and where the rare words were counted.
+# - *"Validation BLEU"* in a training log is often that of next words given true ones. Ask which.
+# - *"A beam of 5 is better."* Here it made next to no difference; in some translation models a wide one even hurts (Koehn and Knowles 2017).
+
+# %% [markdown]
+# ## Three key points
+#
+# 1. A caption is told word by word; how the picture joins matters less than whether the model may look again.
+# 2. Weights over regions can be checked against true places, and by taking regions away. Do both before you believe a map.
+# 3. Judge free decoding. Scores given the true words flatter every model, even one without eyes.
+
+# %% [markdown]
+# ## Quiz
+#
+# **1.** Teacher-forced accuracy rises from 90 to 92 %. Are the sentences better?
+# <details><summary>A: yes, each word is a little more often right</summary>Given true words before it. One early mistake can still spoil every sentence.</details>
+# <details><summary>B: unknown until it decodes freely</summary>Right. Then it reads its own words, mistakes included.</details>
+# <details><summary>C: no, accuracy and sentences are unrelated</summary>They are related, but loosely.</details>
+#
+# **2.** Why does the mean of the regions fail at two objects?
+# <details><summary>A: it has fewer parameters than attention</summary>Hardly fewer, and the long flat vector has many more and fails too.</details>
+# <details><summary>B: it does not know the colours and kinds</summary>With one object it names both nearly always.</details>
+# <details><summary>C: it mixes which colour belongs to which kind and place</summary>Right. What belongs together is lost in one sum, and it cannot look again.</details>
+#
+# **3.** CIDEr of one perfect caption for one picture is 0. Why?
+# <details><summary>A: every n-gram is then in all pictures, so none weighs anything</summary>Right. Count the rare ones in training captions.</details>
+# <details><summary>B: CIDEr needs five references for each picture</summary>One is enough for a score above 0, if others are judged too.</details>
+# <details><summary>C: the sentence is too short for four-word grams</summary>Then it would lose a quarter at most, not all.</details>
+
+# %% [markdown]
+# ## Going further
+#
+# Nothing below is needed for the answer.
+#
+# **The transformer, trained** for as many steps as the others, in the `full` profile:
+
+# %% tags=["further"]
+if mm.per_profile(smoke=False, quick=False, full=True):
+    models["transformer"] = learn(fresh("transformer"), train, features, STEPS, rate=3e-3)
+    said = exact(say(models["transformer"], test, features), test)
+    print("transformer, exact:", ", ".join(f"{n}: {said[number[test] == n].mean():.2f}" for n in (1, 2, 3, 4)))
+
+# %% [markdown]
+# With Flickr8k, Flickr30k or MS COCO in your own folder, the `full` profile describes photographs, from one vector of a network trained
+# on ImageNet:
+
+# %% tags=["further"]
+PHOTOS = [
+    name for name in ("flickr8k", "flickr30k", "coco_captions") if name in mm.data.REGISTRY and mm.data.ready(name)
+]
+if PHOTOS and mm.per_profile(smoke=False, quick=False, full=True):
+    print("photographs:", PHOTOS[0])
+else:
+    print("no photographs in this profile")
+
+# %% [markdown]
+# ## References
+#
+# - Anderson, P. and others (2018). Bottom-up and top-down attention for image captioning and visual question answering. CVPR.
+# - Bahdanau, D., Cho, K., Bengio, Y. (2015). Neural machine translation by jointly learning to align and translate. ICLR.
+# - Jain, S., Wallace, B. C. (2019). Attention is not explanation. NAACL.
+# - Koehn, P., Knowles, R. (2017). Six challenges for neural machine translation. Workshop on Neural Machine Translation.
+# - Papineni, K. and others (2002). BLEU: a method for automatic evaluation of machine translation. ACL.
+# - Vaswani, A. and others (2017). Attention is all you need. NeurIPS.
+# - Vedantam, R., Zitnick, C. L., Parikh, D. (2015). CIDEr: consensus-based image description evaluation. CVPR.
+# - Vinyals, O. and others (2015). Show and tell: a neural image caption generator. CVPR.
+# - Xu, K. and others (2015). Show, attend and tell: neural image caption generation with visual attention. ICML.
