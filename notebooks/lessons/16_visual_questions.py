@@ -49,6 +49,7 @@ for test in ("seen", "unseen"):
         for k in range(len(part))[:MOST]:
             item, number = part[k]
             pictures[number] = item["image"].mul(255).round().to(torch.uint8)
+del splits, part
 # %% [markdown]
 # Three of them:
 
@@ -144,7 +145,7 @@ for k, kind in enumerate(QUESTION_TYPES):
 #
 # A picture becomes $8 \times 8 = 64$ **regions** $x_p$, each with 64 numbers, by a small CNN (lesson 14's
 # `RegionEncoder`). Trained from answers alone it would take far longer. So the eyes learn first to *name things*: at the region where an object's centre lies, its kind and its colour; elsewhere
-# "nothing". Then they are frozen, and every scene is looked at once. (About 25 s.)
+# "nothing". Then they are frozen, and every scene is looked at once.
 
 # %% tags=["further"]
 kinds, colours = (torch.zeros(len(table), 64, dtype=torch.long) for _ in range(2))
@@ -152,6 +153,9 @@ for row, things in enumerate(table["objects"]):
     for thing in things:
         p = 8 * min(thing["y"] // 8, 7) + min(thing["x"] // 8, 7)
         kinds[row, p], colours[row, p] = 1 + KINDS.index(thing["kind"]), 1 + COLOURS.index(thing["colour"])
+
+# %% [markdown]
+# The training takes about 21 s, as many pictures go through.
 
 # %%
 LOOKS = mm.per_profile(smoke=3, quick=650, full=4000)  # training steps
@@ -186,9 +190,9 @@ with torch.no_grad():
     for some in torch.tensor(np.concatenate([*ROWS.values()])).split(64):
         regions[some, :, :64] = eyes(pictures[some].float().div(255).to(device))[0].cpu()
     named = name_kind.cpu()(regions[ROWS["valid"], :, :64])[..., 1:].argmax(-1) + 1
-train_regions = regions[ROWS["train"], :, :64]
-regions[..., :64] -= train_regions.mean((0, 1))
-regions[..., :64] /= train_regions.std((0, 1)).clamp(min=1e-3)
+some = regions[ROWS["train"][:1500], :, :64]
+regions[..., :64] -= some.mean((0, 1))
+regions[..., :64] /= some.std((0, 1)).clamp(min=1e-3)
 regions[..., 64:] = places
 there = kinds[ROWS["valid"]] > 0
 print(f"kinds named rightly: {(named == kinds[ROWS['valid']])[there].float().mean():.2f}")
@@ -270,7 +274,7 @@ assert torch.allclose(by_hand, look(x, q, torch.ones(1, 5, dtype=torch.bool))[0]
 # ## 5 Who answers what?
 #
 # A fair race: the same regions, the same reader, widths chosen so that all have about the same number of
-# parameters, the same steps and batches. Learning rates were chosen on validation scenes, out of the same three for each. A model with `join="question"` never
+# parameters, the same steps and batches. Learning rates were chosen on validation scenes out of 0.003, 0.005 and 0.01 for each. A model with `join="question"` never
 # sees the picture.
 
 
@@ -530,7 +534,7 @@ check.ex16_4(gated_sum)
 
 # %% [markdown]
 # Now the experiment: three models that learn *nothing but counting*. Softmax and gates are the **same** model with one hop, the same
-# parameters, start and training; only one function differs. Concat is there because it divides by 64, whatever the question. (About 12 s.)
+# parameters, start and training; only one function differs. Concat is there because it divides by 64, whatever the question. (This takes about 13 s.)
 
 # %%
 COUNT = QUESTION_TYPES.index("count")
@@ -541,7 +545,7 @@ def only_count(part):
     return {key: values[rows] for key, values in part.items()}
 
 
-COUNTING = mm.per_profile(smoke=3, quick=400, full=3000)
+COUNTING = mm.per_profile(smoke=3, quick=350, full=3000)
 counters = {
     "softmax": build("attention", hops=1),
     "gates": build("attention", hops=1, gate="sigmoid"),
@@ -593,12 +597,12 @@ for spot, (name, model) in zip(axes, counters.items(), strict=False):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8 What else could explain it?
 #
-# Before believing a score, try to explain it without the story. (Folded; about 40 s of training.) *Picture alone* gets no
+# Before believing a score, try to explain it without the story. (Folded; about 35 s of training.) *Picture alone* gets no
 # words. *Other pictures* is the trained model shown another scene of the test. *Grid, flattened* is concat that keeps every region apart, with many more
 # parameters. *LSTM* reads the words in order. *One hop* looks once.
 
 # %% tags=["further"]
-SHORT = mm.per_profile(smoke=3, quick=450, full=6000)
+SHORT = mm.per_profile(smoke=3, quick=350, full=6000)
 
 
 def flat(x):
@@ -634,10 +638,10 @@ averaged("gates, short", learn(build("attention", gate="sigmoid"), train, SHORT)
 averaged("LSTM, short", learn(build("attention", reader="lstm"), train, SHORT), test)
 
 # %% [markdown]
-# Gates that must serve all five types at once do *not* count better here with this much training: fewer than a sixth of the questions
-# teach counting. The sum limits what can be counted; training decides what is.
+# Gates that must serve all five types at once hardly count better with so little training, and find things worse: fewer than a sixth of the questions
+# teach counting. The sum limits what *can* be counted; training decides what is.
 #
-# *Short* is little more than half the training, so compare *one hop*, *gates* and *LSTM* with *bag of words, short*. Order can hardly
+# *Short* is less than half the training, so compare *one hop*, *gates* and *LSTM* with *bag of words, short*. Order can hardly
 # matter here: no two of our questions have the same words in another order. Now the other test:
 
 # %%
@@ -684,6 +688,9 @@ _ = widgets.explore(
     try_it, scene=[str(s) for s in able[:8]], question=ipywidgets.Combobox(value=known[0], options=known)
 )
 
+# %% [markdown] tags=["alt"]
+# *Figure: the chosen scene, where the two hops look for the chosen words, and the five most probable answers as bars.*
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 9 A dialogue needs a memory
 #
@@ -702,7 +709,7 @@ for turn in table["dialogue"][shown[0]]:
 # At the first turn there is nothing to remember: a learned vector takes the sum's place, by `torch.where`, for the softmax of nothing is NaN.
 #
 # Three models: without memory; with it; and with it but given *the history of another scene*, in training and test: the same
-# parameters, no information. (About 25 s.)
+# parameters, no information.
 
 
 # %% tags=["further"]
@@ -728,8 +735,11 @@ def mixed(part):
 
 talk = {part: dialogues(part) for part in ("train", "seen")}
 
+# %% [markdown]
+# (The next cell takes about 15 s.)
+
 # %%
-TALKS = mm.per_profile(smoke=3, quick=400, full=4000)
+TALKS = mm.per_profile(smoke=3, quick=350, full=4000)
 without = {part: {key: value for key, value in each.items() if key != "history"} for part, each in talk.items()}
 strange = {part: mixed(each) for part, each in talk.items()}
 runs = {
@@ -781,8 +791,8 @@ drawn.scale(1, 1.9)
 # *Figure: a scene of the test and its dialogue as a table: four questions, the right answers, and what the models without and with memory say.*
 
 # %% [markdown]
-# Without memory "it" can only be guessed; with another scene's history the extra parameters are worth nothing either. What helps is
-# what was said before.
+# Without memory "it" can only be guessed, though about half of these guesses come true: "yes" or "no", or a scene with a single object. With another scene's
+# history the extra parameters are worth nothing. What helps is what was said before.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask which of the dialogue's questions can be answered without any history, and why (a scene with a single object).
@@ -818,15 +828,16 @@ print(f"{len(figures)} things that {len(looks)} emoji share, such as {', '.join(
 # **Text alone** must score exactly 1/18, whatever the model: all 18 have the same text, so it gives one answer to all. A third of the things, with all variants, is held out: of a tested thing no picture and no name was seen.
 
 # %% tags=["further"]
-images = {}
+order = [[rows[look] for look in looks] for rows in figures.values()]  # (things, 18) rows of the table
+images, needed = {}, {emoji["en"][row] for rows in order for row in rows}
 for part in (lambda s: (s.train, s.valid, s.test))(mm.load("emoji")):
     for k in range(len(part)):
         item, _ = part[k]
-        images[item["text"]] = item["image"]
-order = [[rows[look] for look in looks] for rows in figures.values()]  # (things, 18) rows of the table
+        if item["text"] in needed:
+            images[item["text"]] = item["image"]
 drawn = torch.stack([images[emoji["en"][row]] for rows in order for row in rows])
 edges = torch.stack([torch.as_tensor(representation.hog(x)) for x in drawn.mean(1)]).float()
-level = (drawn * 5.999).long()
+level = (drawn * 5.999).to(torch.int16)
 code = (36 * level[:, 0] + 6 * level[:, 1] + level[:, 2]).flatten(1)
 tints = torch.stack([torch.bincount(each, minlength=216) for each in code]).float().sqrt()  # a histogram of colours
 seen_as = [(x - x.mean(0)) / (x.std(0) + 1e-6) / x.shape[1] ** 0.5 for x in (edges, tints[:, tints.sum(0) > 0])]
@@ -836,7 +847,7 @@ held_out = np.isin(family, np.random.default_rng(0).permutation(np.unique(family
 
 # %% [markdown]
 # The model is two towers (lesson 13), trained among the 18: a linear layer for the picture (edges and colours), a linear layer for the name
-# (which runs of one to four letters it has). (About 8 s for 13 languages.)
+# (which runs of one to four letters it has). (This takes about 6 s for 13 languages.)
 
 # %%
 CHOICES = mm.per_profile(smoke=3, quick=100, full=300)  # training steps
