@@ -90,7 +90,7 @@ print(f"{len(words)} tokens; {table['caption'][shown[0]]!r} is {tokens[shown[0]]
 #
 # A small CNN turns 64 x 64 pixels into a grid of 8 x 8 **regions**, 64 numbers each. To learn to see, it is told for each region
 # which object has its centre there, if any: kind and colour. (Captioners for photographs borrow such eyes from detectors trained on boxes; Anderson and
-# others 2018.) Then it is frozen, and every scene is looked at once. This takes about 25 s.
+# others 2018.) Then it is frozen, and every scene is looked at once.
 
 
 # %%
@@ -139,7 +139,7 @@ def train_eyes(rows, steps, batch=16, rate=6e-3):
 
 
 # %% [markdown]
-# And every scene is looked at once:
+# And the look at many pictures:
 
 
 # %% tags=["further"]
@@ -149,9 +149,12 @@ def see(x):
     return torch.cat([eyes(some.to(device))[0].cpu() for some in x.split(100)])
 
 
+# %% [markdown]
+# Training the eyes and looking at every scene takes about 25 s.
+
 # %%
 both_levels = np.concatenate([train, scenes("train", True)])
-train_eyes(both_levels, steps=mm.per_profile(smoke=10, quick=900, full=8000))
+train_eyes(both_levels, steps=mm.per_profile(smoke=10, quick=800, full=8000))
 used = np.concatenate([scenes(part, hard) for part in ("train", "valid", "seen", "unseen") for hard in (False, True)])
 features = torch.zeros(len(table), 64, 80)
 for some in np.array_split(used, 1 + len(used) // 500):
@@ -422,8 +425,8 @@ def by_number(part):
 _ = by_number("seen")
 
 # %% [markdown] tags=["alt"]
-# *Figure: share of exact captions against the number of objects, with intervals. All that see the picture start near the top at one object. Attention falls
-# more slowly, the three with one glance drop at two objects; without the picture nothing is exact.*
+# *Figure: share of exact captions against the number of objects, with intervals. Attention, concat and product start near the top at one
+# object, the flat vector lower. Attention falls more slowly than the others, which drop at two objects; without the picture nothing is exact.*
 
 # %%
 right = {name: exact(texts[name], test) for name in ("attention", "concat")}
@@ -483,7 +486,7 @@ def draw_looks(picture, said, weights):
     for axes, word, weight in zip(grid.flat, said, weights, strict=False):
         light = functional.interpolate(weight.view(1, 1, 8, 8), (64, 64), mode="bilinear")[0, 0]
         axes.imshow(picture.permute(1, 2, 0))
-        axes.imshow(np.ones((64, 64)), cmap="gray_r", vmin=0, vmax=1, alpha=0.75 * (1 - light / light.max()).numpy())
+        axes.imshow(np.ones((64, 64)), cmap="gray_r", vmin=0, vmax=1, alpha=0.6 * (1 - light / light.max()).numpy())
         axes.set_title(word, fontsize=13, loc="center", pad=3)
     return figure
 
@@ -745,9 +748,9 @@ for name, *values in lines:
     print("{:15} {:15.1f} {:12.1f} {:10.1f} {:6.2f} {:8.1f}".format(name, *values))
 
 # %% [markdown]
-# Given the true words, even the model without eyes gets many of them right: articles, "and" and half of the relations can be guessed. And the distance
-# looks small: compare, for concat and attention, the gap in words right with the gap in exact captions. A curve of the former in training would hide most of
-# the difference.
+# Given the true words, even the model without eyes gets many right: articles, "and", some relations. Its BLEU is high too, until it must read its own words.
+# And the distance looks small: compare, for concat and attention, the gap in words right with the gap in exact captions. Watching the former in training, you
+# would miss most of the difference.
 
 # %% [markdown]
 # Right and wrong ones of the model that looks, on easy scenes:
@@ -765,7 +768,7 @@ for axes, k, title in zip(grid.flat, [*good, *wrong], titles, strict=False):
 
 # %% [markdown] tags=["alt"]
 # *Figure: above, four scenes that were described rightly; below, four that were not, with what was said and what is true. Mostly one word is
-# wrong: a kind or a relation.*
+# wrong, often "above" for "below".*
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: let the room judge the wrong ones. Which would a person accept? Then ask what BLEU would say to "left of" for "right of".
@@ -868,7 +871,7 @@ if mm.per_profile(smoke=False, quick=False, full=True):
 # %% [markdown]
 # **A caption from picture and sound.** In scenes of two objects a plain box of its colour hides one of them, and a voice says its
 # name in noise as loud as the voice, nothing else. The picture alone cannot name it, the sound alone cannot place it. The sound becomes one more region: 208 numbers from
-# its MFCCs (lesson 4), in columns of their own. Tested with a voice that was not trained on. This takes about 20 s.
+# its MFCCs (lesson 4), in columns of their own. Tested with a voice that was not trained on.
 
 # %% tags=["further"]
 from mmcourse import representation
@@ -910,7 +913,7 @@ def both_senses(rows, voices):
 
 
 # %% [markdown]
-# Three models start from the one that looks and go on training as long: one with both, one without sound, one without picture.
+# Three models start from the one that looks and go on training as long: one with both, one without sound, one without picture (about 20 s).
 
 # %% tags=["further"]
 two = [scenes(part, False)[number[scenes(part, False)] == 2] for part in ("train", "seen")]
@@ -933,6 +936,9 @@ for name, kept in (("both", (1, 1)), ("picture only", (1, 0)), ("sound only", (0
     print(f"{name:12} hidden kind in the sentence {ends[0]}; exact {ends[1]}")
 
 # %% [markdown]
+# Exact sentences need both: sound alone often has the name and never the place, the picture alone has the place and seldom the name. Noise, a new
+# voice and few scenes leave much to be learned.
+#
 # With Flickr8k, Flickr30k or MS COCO in your own folder, the `full` profile describes photographs, from one vector of a network trained
 # on ImageNet:
 
