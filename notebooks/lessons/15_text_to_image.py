@@ -197,7 +197,7 @@ def train_pairs(clip, x, text, *, steps, batch, seed):
     return clip.eval()
 
 
-# %%
+# %% tags=["further"]
 judge = Judge(len(words) + 1).eval()
 mm.checkpoint("15", judge=judge)
 
@@ -218,7 +218,7 @@ def marks(x, rows, part):
 # painter of unseen names must beat: **copying**. Take the training name most like the prompt and hand in its picture.
 
 
-# %%
+# %% tags=["further"]
 def copied(part, rows):
     """Row of the training picture whose name is most like each prompt (never the prompt's own)."""
     likeness = functional.normalize(parts[part]["read"][rows]) @ functional.normalize(parts["train"]["read"]).T
@@ -293,7 +293,7 @@ assert torch.allclose(kl, torch.tensor(by_hand), atol=1e-3)
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** We train two dVAEs with 64 codes, one with the KL weighted by 0.001 of the pixels' error, one with no KL at all. How many of
-# the 64 codes will each use? (About 15 s.)
+# the 64 codes will each use? (This takes about 15 s.)
 
 
 # %%
@@ -335,7 +335,7 @@ def show(grid, lines):
     """Draw pictures in [-1, 1] into a grid of axes."""
     for spots, pictures in zip(grid, lines, strict=True):
         for spot, picture in zip(spots, pictures, strict=True):
-            spot.imshow((picture.permute(1, 2, 0) + 1).clamp(0, 2) / 2)
+            spot.imshow((picture.permute(1, 2, 0) + 1).clamp(0, 2) / 2, interpolation="nearest")
             spot.set(xticks=[], yticks=[])
             spot.spines[:].set_visible(False)
 
@@ -373,10 +373,10 @@ for spots, name in zip(grid, ("original", *dvaes), strict=True):
 #
 # Each picture is now 64 numbers. `ImageTransformer` reads the word vectors of the name, then predicts each code from the words
 # and the codes before it. Drawing keeps the **keys and values** of all earlier places, so that each new code costs one column,
-# not a whole pass. (About 15 s; DALL-E 1 had 12 thousand million weights and 250 million pictures.)
+# not a whole pass. (This takes about 20 s; DALL-E 1 had 12 thousand million weights and 250 million pictures.)
 
 
-# %%
+# %% tags=["further"]
 def train_writer(codes, words, mask, steps, batch=64, seed=0):
     torch.manual_seed(seed)
     writer = translation.ImageTransformer(64, 64, 256, width=96, depth=3, heads=3).to(mm.device())
@@ -419,7 +419,7 @@ plotting.images([(x + 1) / 2 for x in write(SHOWN)], SHOWN)
 # *Figure: what the transformer writes for a few training names: patches of the right colours, a blurred outline, no clear emoji yet.*
 
 # %% [markdown]
-# After seconds on one core this is what you get: it has found colours and where paper ends. The road is sound, but long. The second one reaches further on the same budget.
+# After seconds on one core this is what you get: some colours, and where paper ends. The road is sound, but long.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask what is lost when codes are written row by row: the top of the picture is decided before the bottom is thought of.
@@ -679,23 +679,21 @@ for fact, value in facts.items():
 # %% [markdown] tags=["predict"]
 # **Predict first.** Twenty steps from noise to picture. After how many can you tell what it will be? What is settled first: colour, outline, or face?
 
-# %%
+# %% tags=["further"]
 last, path = paint(painter, {"text": read(names)}, path=True)
-figure, grid = plt.subplots(len(names), 7, figsize=(8.5, 1.25 * len(names)))
-for line, name, k in zip(grid, names, range(len(names)), strict=True):
-    for spot, step in zip(line, (0, 2, 4, 7, 11, 15, 19), strict=True):
-        spot.imshow((path[step, k].permute(1, 2, 0) + 1).clamp(0, 2) / 2)
-        spot.axis("off")
-        if k == 0:
-            spot.set_title(f"step {step + 1}", fontsize=12)
-    line[0].text(-0.1, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=12)
+figure, grid = plt.subplots(len(names), 7, figsize=(8.5, 1.05 * len(names)))
+show(grid, [path[[step * len(path) // 20 for step in (0, 2, 4, 7, 11, 15, 19)], k] for k in range(len(names))])
+for spot, step in zip(grid[0], (1, 3, 5, 8, 12, 16, 20), strict=True):
+    spot.set_title(f"step {step}", fontsize=12)
+for line, name in zip(grid, names, strict=True):
+    line[0].text(-0.1, 0.5, textwrap.fill(name, 16), transform=line[0].transAxes, ha="right", va="center", fontsize=11)
 
 # %% [markdown] tags=["alt"]
-# *Figure: for seven prompts the picture expected at steps 1 to 20. At first a blur of the mean colours, then a shape with its place and colours, last the outlines and faces.*
+# *Figure: for seven prompts the picture expected at steps 1 to 20. At step 1 most can be told already, rough and noisy; the later steps clean and sharpen them.*
 
 # %% [markdown]
-# Each picture shows $x_t - t v$, what the painter *expects* at that moment. At first that is a mean of many pictures; then the big
-# decisions fall, shape and colour; details come last.
+# Each picture shows $x_t - t v$, what the painter *expects* at that moment. Did you think it would start as a blur, the mean of many pictures? It does where many pictures fit. But a
+# name seen in training fits *one*, and guidance sharpens the guess, so the first look at pure noise already shows it: a sign that it was learned by heart (section 8). The later steps clean up.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: draw two far points and a cloud on the board, and straight lines from the cloud to both. Where lines cross, what is the mean velocity?
@@ -731,18 +729,16 @@ check.ex15_4(guided)
 # %% [markdown] tags=["predict"]
 # **Predict first.** One prompt, the same noise, guidance 0, 1, 2, 3, 4, 6. What will 0 show? What goes wrong at 6?
 
-# %%
+# %% tags=["further"]
 LEVELS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0)
 PROMPTS = ["red heart", "firefighter dark skin tone", "crab"]
 drawn = {g: paint(painter, {"text": read(PROMPTS)}, guidance=g, seed=2) for g in LEVELS}
 figure, grid = plt.subplots(len(PROMPTS), len(LEVELS), figsize=(8.5, 4.4))
-for k, (line, name) in enumerate(zip(grid, PROMPTS, strict=True)):
-    for spot, g in zip(line, LEVELS, strict=True):
-        spot.imshow((drawn[g][k].permute(1, 2, 0) + 1).clamp(0, 2) / 2)
-        spot.axis("off")
-        if k == 0:
-            spot.set_title(f"guidance {g:g}", fontsize=12)
-    line[0].text(-0.1, 0.5, name, transform=line[0].transAxes, ha="right", va="center", fontsize=12, wrap=True)
+show(grid, [[drawn[g][k] for g in LEVELS] for k in range(len(PROMPTS))])
+for spot, g in zip(grid[0], LEVELS, strict=True):
+    spot.set_title(f"guidance {g:g}", fontsize=12)
+for line, name in zip(grid, PROMPTS, strict=True):
+    line[0].text(-0.1, 0.5, textwrap.fill(name, 14), transform=line[0].transAxes, ha="right", va="center", fontsize=12)
 
 # %% [markdown] tags=["alt"]
 # *Figure: three prompts painted from the same noise with six strengths of guidance. At 0 the prompt plays no part; from 1 on it shows, clearer at 2 to 4; at 6 colours are harsh.*
@@ -820,7 +816,7 @@ mm.checkpoint("15", clip=clip, prior=prior)
 # Everything that was trained before the lesson, in one function:
 
 
-# %%
+# %% tags=["further"]
 def train_checkpoint():
     """Train judge, CLIP, painter and prior; return them and their facts."""
     parts = parts_of(mm.load("emoji"))
@@ -847,7 +843,7 @@ STEPS, PLAN = 4250, 5000  # stopped while the learning rate was still falling
 # Guidance 3 was chosen on validation prompts, against 1, 2 and 5; the prior and a second candidate changed little there, 12 steps keep the time short.
 
 
-# %%
+# %% tags=["further"]
 def condition_of(text, seed, with_prior):
     return {"text": text} | ({"image": imagine(clip, prior, text, seed)} if with_prior else {})
 
@@ -871,7 +867,7 @@ def best_of(text, candidates=2, seed=0, with_prior=True, **options):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 The examination
 #
-# The test part is opened here, once. 150 prompts of each kind, drawn at random. (About 60 s.)
+# The test part is opened here, once. 150 prompts of each kind, drawn at random. This takes about 70 s.
 
 # %%
 COUNT = mm.per_profile(smoke=5, quick=150, full=400)
@@ -1009,10 +1005,8 @@ def gallery(part, count=8, seed=3):
     by_pixels = neighbour(painted[part][keep])[0]
     lines = painted[part][keep], parts["train"]["x"][by_pixels], parts[part]["x"][rows[part][keep]]
     figure, grid = plt.subplots(3, count, figsize=(1.5 * count, 5.6))
-    for line, pictures, label in zip(grid, lines, ("painted", "nearest in\ntraining", "truth"), strict=True):
-        for spot, picture in zip(line, pictures, strict=True):
-            spot.imshow((picture.permute(1, 2, 0) + 1).clamp(0, 2) / 2)
-            spot.set(xticks=[], yticks=[])
+    show(grid, lines)
+    for line, label in zip(grid, ("painted", "nearest in\ntraining", "truth"), strict=True):
         line[0].set_ylabel(label, fontsize=12)
     for spot, k in zip(grid[0], keep, strict=True):
         mark = results[part]["painter, best of two"][k]
@@ -1025,19 +1019,19 @@ def gallery(part, count=8, seed=3):
 # First seen names.
 
 # %%
-gallery("train")
+_ = gallery("train")
 
 # %% [markdown] tags=["alt"]
-# *Figure: eight seen prompts with the painting, the nearest training picture and the truth below each other; mark of the judge in brackets. Most paintings are close to the truth.*
+# *Figure: eight seen prompts, drawn at random, with the painting, the nearest training picture and the truth below each other; mark of the judge in brackets. Most paintings are close to the truth, some are mixtures.*
 
 # %% [markdown]
 # Now unseen ones.
 
 # %%
-gallery("test")
+_ = gallery("test")
 
 # %% [markdown] tags=["alt"]
-# *Figure: eight unseen prompts in the same three lines. People with known jobs and tones come out well; new things turn into something of the same kind or colour.*
+# *Figure: eight unseen prompts in the same three lines, drawn at random. Few are like the truth; several look like some training picture of a similar name or colour.*
 
 # %% [markdown]
 # Your turn. Type a prompt of your own; four paintings from four noises, seconds each. Try *grinning face*, *sad cat*, *blue apple*, *dragon firefighter*.
@@ -1124,9 +1118,9 @@ for label, with_prior in (("words alone", False), ("words and imagined vector", 
 # <details><summary>C: it has learned the training pictures by heart, so it fails</summary>Not shown: compare pixels with the nearest training picture for that.</details>
 #
 # **3.** Why does the painter not learn to jump from noise to picture in one step?
-# <details><summary>A: since the velocity at the start is a mean over many pictures</summary>Right. One long step along it ends at their mean, a blur; only on the way does the choice fall.</details>
+# <details><summary>A: since the velocity at the start is a mean over many pictures</summary>Right. Where many fit, one long step ends at their mean, a blur; only on the way does the choice fall.</details>
 # <details><summary>B: since one step has too few weights to draw the fine details</summary>The weights are the same in every step.</details>
-# <details><summary>C: since Euler's steps get unstable once they are longer than 0.1</summary>Longer steps are less exact, but the first look already is a blur.</details>
+# <details><summary>C: since Euler's steps get unstable once they are longer than 0.1</summary>Longer steps are less exact, but no such limit holds; short of one fitting picture, the first look is a blur.</details>
 
 # %% [markdown]
 # ## Going further
