@@ -59,15 +59,10 @@ def _two(found, weights):
         require(np.shape(value) == shape, f"{name} should have shape {shape}, it has {np.shape(value)}")
 
 
-@exercise("16.2")
-def ex16_2(attend):
-    """Softmax of scaled dot products over the kept regions."""
+def _weighed_wrongly(dots, mask):
+    """The right weights of the items that keep something, and wrong ones by what to say."""
     import torch
 
-    query, regions, mask = _case()
-    found, weights = _pair(attend(query.clone(), regions.clone(), mask.clone()))
-    _two(found, weights)
-    dots = torch.einsum("bd,bpd->bp", query, regions)
     kept = mask[:2]
 
     def soft(scores, axis=1):
@@ -87,14 +82,25 @@ def ex16_2(attend):
             torch.where(kept, dots[:2], -torch.inf).argmax(1), 3
         ).float(),
     }
+    return soft(dots / 2), wrong
+
+
+@exercise("16.2")
+def ex16_2(attend):
+    """Softmax of scaled dot products over the kept regions."""
+    import torch
+
+    query, regions, mask = _case()
+    found, weights = _pair(attend(query.clone(), regions.clone(), mask.clone()))
+    _two(found, weights)
+    dots = torch.einsum("bd,bpd->bp", query, regions)
+    right, wrong = _weighed_wrongly(dots, mask)
     for message, values in wrong.items():
         require(not close(torch.nan_to_num(torch.as_tensor(weights[:2]).float()), values, 1e-4), message)
-    require(
-        close(weights[:2], soft(dots / 2), 1e-4), "the weights are not the softmax of q . x / sqrt(d) over kept regions"
-    )
-    mean = (soft(dots / 2)[..., None] * regions[:2]).mean(1)
+    require(close(weights[:2], right, 1e-4), "the weights are not the softmax of q . x / sqrt(d) over kept regions")
+    mean = (right[..., None] * regions[:2]).mean(1)
     require(not close(found[:2], mean, 1e-4), "add the weighted regions up; you took their mean")
-    expected = torch.einsum("bp,bpd->bd", soft(dots / 2), regions[:2])
+    expected = torch.einsum("bp,bpd->bd", right, regions[:2])
     require(close(found[:2], expected, 1e-4), "the weights are right; what was found is the sum of w_p x_p")
     last = np.asarray(torch.as_tensor(found[2])), np.asarray(torch.as_tensor(weights[2]))
     require(not any(np.isnan(one).any() for one in last), "an item that keeps no region turns into NaN; return zeros")
