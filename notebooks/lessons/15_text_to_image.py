@@ -335,7 +335,8 @@ def show(grid, lines):
     """Draw pictures in [-1, 1] into a grid of axes."""
     for spots, pictures in zip(grid, lines, strict=True):
         for spot, picture in zip(spots, pictures, strict=True):
-            spot.imshow((picture.permute(1, 2, 0) + 1).clamp(0, 2) / 2, interpolation="nearest")
+            shades = ((picture.permute(1, 2, 0) + 1).clamp(0, 2) * 7.5).round() / 15  # 16 a colour: small files
+            spot.imshow(shades, interpolation="nearest")
             spot.set(xticks=[], yticks=[])
             spot.spines[:].set_visible(False)
 
@@ -659,12 +660,12 @@ def paint(painter, condition, *, steps=20, guidance=3.0, seed=0, path=False):
     return painter.sample(shape, condition, steps=steps, guidance=guidance, generator=chance, path=path)
 
 
-names = [*SHOWN, "woman biking medium-dark skin tone"]
+names = [*SHOWN[:4], "woman biking medium-dark skin tone"]
 first = paint(beginner, {"text": read(names)}, guidance=1.0)
-plotting.images([((x + 1) / 2).clamp(0, 1) for x in first], names)
+plotting.images([((x + 1) * 7.5).clamp(0, 15).round() / 15 for x in first], names)
 
 # %% [markdown] tags=["alt"]
-# *Figure: seven pictures by the painter after its few steps: coloured fog on white or grey.*
+# *Figure: five pictures by the painter after its few steps: coloured fog on white or grey.*
 
 # %% [markdown]
 # After seconds: fog. The very same functions ran longer before the lesson (`train_checkpoint` below is what `course.py train 15` runs). We
@@ -689,7 +690,7 @@ for line, name in zip(grid, names, strict=True):
     line[0].text(-0.1, 0.5, textwrap.fill(name, 16), transform=line[0].transAxes, ha="right", va="center", fontsize=11)
 
 # %% [markdown] tags=["alt"]
-# *Figure: for seven prompts the picture expected at steps 1 to 20. At step 1 most can be told already, rough and noisy; the later steps clean and sharpen them.*
+# *Figure: for five prompts the picture expected at steps 1 to 20. At step 1 most can be told already, rough and noisy; the later steps clean and sharpen them.*
 
 # %% [markdown]
 # Each picture shows $x_t - t v$, what the painter *expects* at that moment. Did you think it would start as a blur, the mean of many pictures? It does where many pictures fit. But a
@@ -999,7 +1000,7 @@ for part in ("train", "valid"):
 
 
 # %% tags=["further"]
-def gallery(part, count=8, seed=3):
+def gallery(part, count=7, seed=3):
     """Painting, nearest training picture and truth for some prompts."""
     keep = np.random.default_rng(seed).permutation(len(rows[part]))[:count]
     by_pixels = neighbour(painted[part][keep])[0]
@@ -1022,7 +1023,7 @@ def gallery(part, count=8, seed=3):
 _ = gallery("train")
 
 # %% [markdown] tags=["alt"]
-# *Figure: eight seen prompts, drawn at random, with the painting, the nearest training picture and the truth below each other; mark of the judge in brackets. Most paintings are close to the truth, some are mixtures.*
+# *Figure: seven seen prompts, drawn at random, with the painting, the nearest training picture and the truth below each other; mark of the judge in brackets. Most paintings are close to the truth, some are mixtures.*
 
 # %% [markdown]
 # Now unseen ones.
@@ -1031,7 +1032,7 @@ _ = gallery("train")
 _ = gallery("test")
 
 # %% [markdown] tags=["alt"]
-# *Figure: eight unseen prompts in the same three lines, drawn at random. Few are like the truth; several look like some training picture of a similar name or colour.*
+# *Figure: seven unseen prompts in the same three lines, drawn at random. Few are like the truth; several look like some training picture of a similar name or colour.*
 
 # %% [markdown]
 # Your turn. Type a prompt of your own; four paintings from four noises, seconds each. Try *grinning face*, *sad cat*, *blue apple*, *dragon firefighter*.
