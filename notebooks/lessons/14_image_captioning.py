@@ -557,6 +557,10 @@ for name, away in (
 # Where the weights say it looks, it does look: without those regions the name goes. That had to be *tested*. The map alone shows where a
 # model read, not what it made of it.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: let people guess from the bright spot alone which word was being told. Then ask what a map of a model that ignores what it reads would look
+# like: the same.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 A transformer
 #
@@ -665,8 +669,11 @@ mm.claim("14.4", "and so do beams of 3 and 5", beam5, within=2, unit="points")
 
 # %% [markdown]
 # Compare figure and test. On validation scenes a beam seemed to save some sentences; on the test scenes the interval above says what is left of
-# that. Where a model saw a thing wrongly, no search mends it: a beam helps only where the second best word would have led to a likelier
+# that, and in other training runs of ours it was nothing. Where a model saw a thing wrongly, no search mends it: a beam helps only where the second best word would have led to a likelier
 # sentence. And length does not matter here: the number of objects decides how long a sentence must be.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: play a beam of 2 with the room. One group may keep only the best beginning of a sentence, the other two. Who has to take back a word?
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8 Scores, and the wrong one to watch
@@ -828,7 +835,7 @@ _ = widgets.explore(describe, scene=(0, len(GALLERY) - 1, 1), beam=(1, 5, 1), al
 #   in other networks maps were changed a lot while the answer stayed (Jain and Wallace 2019).
 # - *"CIDEr 1.2"* means what only when you know the scale (some tools give ten times the other's) and where the rare words were counted.
 # - *"Validation BLEU"* in a training log is often that of next words given true ones. Ask which.
-# - *"A beam of 5 is better."* Here it made next to no difference; in some translation models a wide one even hurts (Koehn and Knowles 2017).
+# - *"A beam of 5 is better."* Here it was no better than 3; in some translation models a wide one even hurts (Koehn and Knowles 2017).
 
 # %% [markdown]
 # ## Three key points
