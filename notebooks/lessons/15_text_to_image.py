@@ -665,10 +665,10 @@ first = paint(beginner, {"text": read(names)}, guidance=1.0)
 plotting.images([((x + 1) * 7.5).clamp(0, 15).round() / 15 for x in first[:3]], names[:3])
 
 # %% [markdown] tags=["alt"]
-# *Figure: three pictures by the painter after its few steps: coloured fog on white or grey.*
+# *Figure: three pictures by the painter after its few steps: coloured noise, at most a little darker in the middle.*
 
 # %% [markdown]
-# After seconds: fog. The very same functions ran longer before the lesson (`train_checkpoint` below is what `course.py train 15` runs). We
+# After seconds: noise with, at best, a darker middle. The very same functions ran longer before the lesson (`train_checkpoint` below is what `course.py train 15` runs). We
 # load what they made:
 
 # %%
