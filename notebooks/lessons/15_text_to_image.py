@@ -593,7 +593,7 @@ def train_diffusion(model, x, condition, *, steps, plan=None, batch=64, rate=1e-
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(model.to(device).train().parameters(), lr=rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, functools.partial(wave, steps=plan or steps))
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(min(0.998, 1 - 5 / steps)))
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(min(0.998, steps / (steps + 5))))
     for rows in batches(len(x), batch, steps, seed):
         loss = model.loss(x[rows].to(device), {name: given[rows].to(device) for name, given in condition.items()})
         optimizer.zero_grad()
@@ -871,7 +871,7 @@ def best_of(text, candidates=2, seed=0, with_prior=True, **options):
 # The test part is opened here, once. 150 prompts of each kind, drawn at random. This takes about 70 s.
 
 # %%
-COUNT = mm.per_profile(smoke=5, quick=150, full=400)
+COUNT = mm.per_profile(smoke=6, quick=150, full=400)
 rows = {part: np.random.default_rng(15).permutation(len(parts[part]["names"]))[:COUNT] for part in ("train", "test")}
 TITLES = {"train": "seen names", "test": "unseen names"}
 steps = mm.per_profile(smoke=2, quick=12, full=30)
