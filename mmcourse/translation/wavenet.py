@@ -56,7 +56,7 @@ def receptive_field(dilations):
 
 
 class WaveNet(nn.Module):
-    """Dilated causal convolutions with gates, which foretell the level of each sample from those before it and the mel.
+    """Dilated causal convolutions with gates, which predict the level of each sample from those before it and the mel.
 
     Every layer adds tanh(a) * sigmoid(b), projected, to what it was given; a and b come from two samples that lie its
     dilation apart, and from the mel frame (a convolution over three frames). The result goes through two layers to the
@@ -90,7 +90,7 @@ class WaveNet(nn.Module):
         self.head = nn.Sequential(nn.ReLU(), nn.Conv1d(width, 2 * width, 1), nn.ReLU(), nn.Conv1d(2 * width, LEVELS, 1))
 
     def forward(self, audio, mel, mask=None):
-        """Foretell every sample from those before it.
+        """Predict every sample from those before it.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class WaveNet(nn.Module):
 
     @torch.no_grad()
     def generate(self, mel, mask=None, *, temperature=1.0, generator=None):
-        """Speak: draw each sample, and foretell the next one from it.
+        """Speak: draw each sample, and predict the next one from it.
 
         Each layer remembers what it was given for as long as its dilation, so a sample costs the same however many lie
         before it. `forward` on the sounds made so far gives the same logits.
@@ -170,7 +170,7 @@ class WaveNet(nn.Module):
         return {"time": 0, "layers": layers}
 
     def step(self, x, conditions, state):
-        """Foretell one sample from the one before it and what the layers remember.
+        """Predict one sample from the one before it and what the layers remember.
 
         Parameters
         ----------

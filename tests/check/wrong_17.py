@@ -97,6 +97,12 @@ def wrong_sign(magnitude, guess):
     return magnitude * np.exp(-1j * np.angle(came_back(guess)))
 
 
+def divided(magnitude, guess):
+    new = came_back(guess)
+    with np.errstate(all="ignore"):
+        return magnitude * new / np.abs(new)
+
+
 def magnitude_alone(magnitude, guess):
     return magnitude * np.angle(came_back(guess))
 
@@ -197,6 +203,7 @@ WRONG = {
         (wrong_way_round, "wrong way round"),
         (times_everything, "only its phases"),
         (wrong_sign, "wrong sign"),
+        (divided, "silence has no phase"),
         (magnitude_alone, "complex numbers"),
         (in_place, "you changed `guess`"),
     ],

@@ -37,11 +37,11 @@ def test_wavenet_equals_the_package_outputs_and_gradients(networks):
 def test_slow_speech_is_quick_speech(lesson, networks):
     mel = torch.randn(1, 3, 5)
     slow = torch.zeros(1, 12)
-    dice = torch.Generator().manual_seed(0)
+    draws = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for n in range(12):
             share = networks[0](slow, mel)[:, :, n].softmax(1)
-            slow[:, n] = translation.mu_law_decode(share.multinomial(1, generator=dice)[:, 0])
+            slow[:, n] = translation.mu_law_decode(share.multinomial(1, generator=draws)[:, 0])
     quick = networks[1].generate(mel, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(slow, quick)
 
