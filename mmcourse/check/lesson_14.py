@@ -46,6 +46,7 @@ def _loss(logits, tokens, **options):
 def _loss_mistakes(logits, tokens):
     each = _loss(logits, tokens, reduction="none").view(len(tokens), -1)
     sizes = (tokens[:, 1:] > 0).sum(1)
+    sentences = each.sum(1).mean()
     same = functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=0)
     last = tokens.masked_fill(tokens == 2, 0)
     scores = logits[:, :-1].softmax(-1).log_softmax(-1).flatten(0, 1)
@@ -59,6 +60,7 @@ def _loss_mistakes(logits, tokens):
         ),
         "you divided by all places; divide by those that count": each.mean(),
         "return the mean over the places that count, not the sum": each.sum(),
+        "you summed over each sentence and took the mean over sentences; divide by the number of tokens": sentences,
         "each caption counts alike in your mean; each *token* should": (each.sum(1) / sizes).mean(),
         "the end of the sentence (2) must be learned too; only 0 is left out": _loss(logits, last),
         "cross_entropy takes raw scores: you took a softmax first": functional.nll_loss(
@@ -116,6 +118,8 @@ def ex14_3(attend):
     answer = attend(hidden.clone(), keys.clone(), regions.clone(), v.clone())
     require(isinstance(answer, tuple) and len(answer) == 2, "return two things: the weights and the picture vector")
     weights, picture = answer
+    turned = tuple(getattr(answer[0], "shape", ())) == (4, 5) and tuple(getattr(answer[1], "shape", ())) == (4, 4)
+    require(not turned, "weights first: return the weights, then the picture vectors")
     _tensor(weights, (4, 4), "the weights for 4 pictures of 4 regions")
     mixed = hidden[:, None] + keys
     scores = mixed.tanh() @ v

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from mmcourse.inputs import check_mask, check_pictures, check_tensor, keep, positions
+from mmcourse.inputs import check_mask, check_pictures, check_tensor, keep, masked_softmax, positions
 
 JOINS = ("concat", "product", "attention", "transformer")
 
@@ -186,7 +186,7 @@ class AdditiveAttention(nn.Module):
         self.score = nn.Linear(inside, 1, bias=False)  # softmax would cancel a bias
 
     def forward(self, hidden, keys, mask):
-        return softmax(self.score((self.query(hidden)[:, None] + keys).tanh())[..., 0], mask)
+        return masked_softmax(self.score((self.query(hidden)[:, None] + keys).tanh())[..., 0], mask)
 
 
 class Transformer(nn.Module):
@@ -250,16 +250,11 @@ class Attention(nn.Module):
     def forward(self, x, remembered, mask):
         key, value = remembered
         query = self._heads(self.query(x)) * key.shape[-1] ** -0.5
-        weights = softmax(query @ key.mT, mask)
+        weights = masked_softmax(query @ key.mT, mask)
         return self.output((weights.to(value.dtype) @ value).transpose(1, 2).flatten(2)), weights.mean(1)
 
     def _heads(self, x):
         return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-
-
-def softmax(scores, mask):
-    """Softmax over the last axis where the mask is True; zeros where nothing is."""
-    return keep(mask.expand_as(scores), torch.where(mask | ~mask.any(-1, keepdim=True), scores, -torch.inf).softmax(-1))
 
 
 def uniform(mask):

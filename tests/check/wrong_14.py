@@ -30,6 +30,10 @@ def summed(logits, tokens):
     return cross(logits[:, :-1], tokens[:, 1:], reduction="sum")
 
 
+def sums_of_captions(logits, tokens):
+    return summed(logits, tokens) / len(tokens)
+
+
 def mean_of_captions(logits, tokens):
     losses = [cross(a[None, :-1], b[None, 1:]) for a, b in zip(logits, tokens, strict=True)]
     return torch.stack(losses).mean()
@@ -170,6 +174,10 @@ def picture_only(hidden, keys, regions, v):
     return weigh(right_weights(hidden, keys, v), regions)[1]
 
 
+def swapped(hidden, keys, regions, v):
+    return weigh(right_weights(hidden, keys, v), regions)[::-1]
+
+
 def best(log_probs, score, pick=max):
     return pick(range(len(log_probs)), key=lambda k: score(log_probs[k]))
 
@@ -274,6 +282,7 @@ WRONG = {
         (padding_counts, "padding counts"),
         (divided_by_all, "divided by all places"),
         (summed, "not the sum"),
+        (sums_of_captions, "summed over each sentence"),
         (mean_of_captions, "each caption counts alike"),
         (end_left_out, "the end of the sentence"),
         (softmax_twice, "took a softmax first"),
@@ -305,6 +314,7 @@ WRONG = {
         (mean_of_weighted, "mean of the weighted regions"),
         (hard_choice, "the largest weight"),
         (picture_only, "return two things"),
+        (swapped, "weights first"),
     ],
     "14.4": [
         (least, "lowest score"),
