@@ -29,14 +29,15 @@ import ipywidgets
 import librosa
 import matplotlib.pyplot as plt
 import numpy as np
+import soundfile
 import torch
-from IPython.display import Audio, display
+from IPython.display import HTML, display
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from mmcourse import representation
-from mmcourse.metrics import bootstrap_interval, interval, word_error_rate
+from mmcourse.metrics import bootstrap_interval, word_error_rate
 
 RATE, HOP, BANDS = 8000, 80, 40
 device = mm.device()
@@ -54,33 +55,43 @@ def log_mel(sound):
 
 
 # %% tags=["further"]
-def draw_mels(mels, titles):
-    """Spectrograms (T, 40), three a row."""
-    rows = -(-len(mels) // 3)
-    figure, axes = plt.subplots(rows, 3, figsize=(7, 1.7 * rows), sharey=True, squeeze=False, layout="constrained")
-    for axis, mel, title in zip(axes.flat, mels, titles, strict=True):
+def draw_mels(mels):
+    """Named spectrograms (T, 40), three a row, on one scale of time."""
+    rows, longest = -(-len(mels) // 3), max(len(mel) for mel in mels.values()) / 100
+    look = {"sharex": True, "sharey": True, "squeeze": False, "layout": "constrained"}
+    figure, axes = plt.subplots(rows, 3, figsize=(7, 0.3 + 1.4 * rows), **look)
+    for axis, (name, mel) in zip(axes.flat, mels.items(), strict=True):
         edges = (0, len(mel) / 100, 0, 40)
         axis.imshow(np.asarray(mel).T, origin="lower", aspect="auto", extent=edges, vmin=-2, vmax=4)
-        axis.set_title(title, fontsize=10)
+        axis.set_title(name, fontsize=10)
         axis.grid(False)
+        axis.set_xlim(0, longest)
     figure.supxlabel("seconds", fontsize=10)
     figure.supylabel("mel band", fontsize=10)
 
 
 sounds = {part: getattr(many, part).arrays()[0]["audio"] for part in ("train", "valid", "test")}
 said, who = many.train.target, many.train.groups
-three = np.char.count(said, " ") == 2
-shown = [np.flatnonzero((who == voice) & three)[0] for voice in ("en+m1", "en-us+steph", "en+Andy")]
-draw_mels([log_mel(sounds["train"][k]) for k in shown], [f"{who[k]}: {said[k]}" for k in shown])
+same = [
+    np.flatnonzero((who == voice) & (said == "eight one"))[0] for voice in ("en+m1", "en-us+steph", "en-gb-x-rp+f4")
+]
+draw_mels({who[k]: log_mel(sounds["train"][k]) for k in same})
 
 # %% [markdown] tags=["alt"]
-# *Figure: spectrograms of three digits in three voices. The dark bands of the vowels lie at different heights and the harmonics
-# at different distances; no line marks where a digit ends.*
+# *Figure: spectrograms of "eight one" in three voices. The same shapes return, but the dark bands of the vowels lie at different
+# heights, and speed and pauses differ; no line marks where a digit ends.*
+
 
 # %% tags=["further"]
-for k in shown[2:]:
-    print(who[k], "says", said[k])
-    display(Audio(sounds["train"][k], rate=RATE))
+def player(name, sound):
+    """A named player as HTML, as loud as the sound (N,) is: 16 bits, packed without loss."""
+    file = io.BytesIO()
+    soundfile.write(file, sound, RATE, format="FLAC")
+    source = f"data:audio/flac;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return f'<p>{name}<br><audio controls src="{source}"></audio></p>'
+
+
+display(HTML(player(f"{who[same[1]]}: {said[same[1]]}", sounds["train"][same[1]])))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Two ways to read
@@ -273,7 +284,7 @@ for name, kind in {"CTC": CTCReader, "attention": AttentionReader}.items():
     print(f"{name}: {sum(p.numel() for p in readers[name].parameters()):,} weights")
 
 # %% [markdown]
-# **Word error rate** (WER): replaced, left out and put in words, for every 100 words said. We count mistakes by voice, because eight
+# **Word error rate** (WER): words replaced, left out and inserted, for every 100 words said. We count mistakes by voice, because eight
 # voices, not 240 strings, are the new people here. The baseline says the digit that is most frequent in training, whatever it
 # hears.
 
@@ -318,8 +329,8 @@ axis.axhline(blind, color="gray", linestyle="--", label=f"always {frequent!r}")
 _ = axis.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2), frameon=False)
 
 # %% [markdown] tags=["alt"]
-# *Figure: word error rate of both readers on eight voices that they never heard. Voices differ far more than the two readers do; all lie
-# below the dashed line of the reader that always says the same digit.*
+# *Figure: word error rate of both readers on eight voices that they never heard. In most voices the readers are close; the voices that are hard for one
+# tend to be hard for the other. All bars end below the dashed line of the reader that always says the same digit.*
 
 # %%
 misread = {name: bootstrap_interval(wer, rows) for name, rows in voiced.items()}
@@ -334,38 +345,49 @@ more = bootstrap_interval(lambda a, b: wer(a) - wer(b), voiced["CTC"], voiced["a
 print(f"CTC minus attention, voice by voice: {more:+} points")
 
 # %% [markdown]
-# How well a machine reads depends on the voice first. One run of each reader is no contest between the two, and the one that attends
-# has more weights.
+# Some voices are hard, others are read without a mistake. One run of each reader is no contest between the two, and the one that attends
+# has more weights. The limit of 30 % was set after test error rates of earlier readers had been seen: the claims say that the
+# lesson works as built, no more.
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** Neither reader ever heard more than four digits. We join two recordings of one voice: up to eight digits, each as
-# clear as before. Which reader suffers, and how?
+# **Predict first.** Neither reader ever heard more than four digits. We join two recordings of one voice, without the silence between
+# them: up to eight digits, each as clear as before. Which reader suffers, and how?
 
 # %% tags=["further"]
-pairs = [(a, b) for a, b in zip(range(len(texts) - 1), range(1, len(texts)), strict=True) if voices[a] == voices[b]]
-joined = [np.concatenate([sounds["test"][a], sounds["test"][b]]) for a, b in pairs]
-wanted = [f"{texts[a]} {texts[b]}" for a, b in pairs]
-lengths, longer = np.char.count(wanted, " ") + 1, {}
-for name, reader in readers.items():
-    rows = mistakes(wanted, read(reader, joined))
-    longer[name] = np.array([wer(rows[lengths == n]) for n in range(2, 9)])
-plotting.lines(
-    np.arange(2, 9),
-    longer,
-    xlabel="digits in two recordings joined (training: at most 4 in all)",
-    ylabel="word error rate in %",
-)
+edges = [(int(RATE * times[0]), int(RATE * times[-1])) for times in many.test.arrays()[0]["times"]]
+pairs = [(a, a + 1) for a in range(len(texts) - 1) if voices[a] == voices[a + 1]]
+joined = [np.concatenate([sounds["test"][a][: edges[a][1]], sounds["test"][b][edges[b][0] :]]) for a, b in pairs]
+wanted = np.array([f"{texts[a]} {texts[b]}" for a, b in pairs])
+heard = {name: np.array(read(reader, joined)) for name, reader in readers.items()}
+lengths, voice_of, longer = np.char.count(wanted, " ") + 1, voices[[a for a, _ in pairs]], {}
+for name in readers:
+    rows = mistakes(wanted, heard[name])
+    longer[name] = {n: by_voice(rows[lengths == n], voice_of[lengths == n]) for n in range(4, 9)}
+
+figure, axis = plt.subplots(figsize=(7, 3.2))
+for k, (name, rows) in enumerate(longer.items()):
+    found = [bootstrap_interval(wer, one_length) for one_length in rows.values()]
+    middle, low, high = np.array([(one.estimate, one.low, one.high) for one in found]).T
+    look = {"color": plotting.COLORS[k], "marker": "os"[k], "capsize": 4}
+    axis.errorbar(np.arange(4, 9) + 0.06 * k, middle, (middle - low, high - middle), label=name, **look)
+labels = {"xlabel": "digits in two recordings joined (training: at most 4)", "ylabel": "word error rate in %"}
+axis.set(xticks=range(4, 9), ylim=(0, 100), **labels)
+_ = axis.legend(ncols=2, loc="upper left", frameon=False)
 
 # %% [markdown] tags=["alt"]
-# *Figure: word error rate against the number of digits in the joined recording. The line of CTC stays about level; the line of
-# attention rises with the length.*
+# *Figure: word error rate, with intervals over voices, against the number of digits in the joined recording, from four, the most in
+# training, to eight. The line of CTC stays about level; the line of attention climbs.*
 
 # %%
-print("four digits against eight:", *(f"{name} {rows[2]:.0f} and {rows[-1]:.0f} %;" for name, rows in longer.items()))
+more = bootstrap_interval(lambda a, b: wer(a) - wer(b), longer["attention"][8], longer["CTC"][8])
+words = {name: np.mean(np.char.count(found[lengths == 8], " ") + 1) for name, found in heard.items()}
+print(
+    f"eight digits, attention minus CTC: {more:+} points; CTC writes {words['CTC']:.1f} words, attention {words['attention']:.1f}"
+)
 
 # %% [markdown]
-# CTC decides step by step, so a longer recording is more of the same. The reader that attends has learned *when strings end*, and what
-# its memory looks like after at most four digits. Beyond that it guesses, and its greedy search has no way back.
+# CTC decides step by step, so a longer recording is more of the same. The reader that attends has learned *when strings end*: it stops
+# after about as many digits as it was trained on, and its greedy search has no way back.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask what else attention knows that CTC does not. It can use what it wrote before, which for random digits is worth
@@ -414,7 +436,8 @@ def predicted_mel(text):
 # Write `griffin_lim_step(magnitude, guess)`. `magnitude` is a float array (129, T), the wanted magnitudes; `guess` a complex array
 # (129, T). Turn the guess into sound with `librosa.istft(guess, hop_length=80)`, the sound into a spectrogram with
 # `librosa.stft(sound, n_fft=256, hop_length=80)`, and return a complex array (129, T) with the magnitudes wanted and the phases of
-# that new spectrogram. Leave `guess` as it is. Where magnitude is 2 and the new spectrogram 3j, the result is 2j.
+# that new spectrogram. Leave `guess` as it is. Where magnitude is 2 and the new spectrogram 3j, the result is 2j. In silence the new
+# spectrogram is 0 and has no phase: any will do there, but not NaN.
 # <details><summary>Hint: the idea</summary>A complex number is magnitude times exp(i phase); np.angle gives the phase.</details>
 # <details><summary>Hint: pseudocode</summary>sound = istft(guess); new = stft(sound); return magnitude * exp(1j * angle(new))</details>
 
@@ -449,26 +472,26 @@ def griffin_lim(mel, iterations=32):
 
 
 k = np.flatnonzero(np.char.count(one.test.target, " ") == 1)[0]
-example, true_mel = one.test.target[k], log_mel(one.test.arrays()[0]["audio"][k])
-print(example, "from a mel predicted from the text alone, then from the recording's own mel:")
-for mel in (predicted_mel(example), true_mel):
-    display(Audio(griffin_lim(mel), rate=RATE))
+example, times, recorded = one.test.target[k], *(one.test.arrays()[0][part][k] for part in ("times", "audio"))
+recorded = recorded[int(RATE * (times[0] - 0.05)) : int(RATE * (times[-1] + 0.1))]
+true_mel = log_mel(recorded)
+versions = {"recording": recorded, "Griffin-Lim, true mel": griffin_lim(true_mel)}
+versions["Griffin-Lim, predicted mel"] = griffin_lim(predicted_mel(example))
 
 # %% tags=["further"]
-versions = {
-    "recording": true_mel,
-    "Griffin-Lim, true mel": log_mel(griffin_lim(true_mel)),
-    "Griffin-Lim, predicted mel": log_mel(griffin_lim(predicted_mel(example))),
-}
-draw_mels(list(versions.values()), list(versions))
+print(
+    f"{example}, in the single voice: the recording; Griffin-Lim from its mel, and from a mel predicted from the text alone"
+)
+display(HTML("".join(player(*version) for version in versions.items())))
+draw_mels({name: log_mel(sound) for name, sound in versions.items()})
 
 # %% [markdown] tags=["alt"]
 # *Figure: spectrograms of the same digits: the recording; Griffin-Lim from the recording's mel, nearly the same; and from the predicted
 # mel, smoother, with hard edges where templates meet.*
 
 # %% [markdown]
-# Type digits, and hear them: text to predicted mel to sound, with more or fewer rounds of Griffin-Lim. What does the reader hear after
-# 0 rounds, when phases are still random?
+# Type digits, and hear them: text to predicted mel to sound, with more or fewer rounds of Griffin-Lim. What do you hear after 0 rounds,
+# when phases are still random, and what does the reader?
 
 
 # %% tags=["further"]
@@ -485,13 +508,16 @@ def say(digits, rounds):
     plt.close(figure)
     picture = f'<img alt="spectrogram" src="data:image/png;base64,{base64.b64encode(page.getvalue()).decode()}">'
     heard = read(readers["CTC"], [np.pad(sound, 1200)])[0]
-    return f"{Audio(sound, rate=RATE)._repr_html_()}<br>the CTC reader hears: <b>{heard}</b><br>{picture}"
+    return f"{player(digits, sound)}the CTC reader hears: <b>{heard}</b><br>{picture}"
 
 
 _ = widgets.explore(say, digits=ipywidgets.Text("seven"), rounds=[32, 8, 2, 1, 0])
 
 # %% [markdown] tags=["alt"]
 # *Figure: a box for digits and a choice of rounds; below them a player, the words that the reader hears, and the spectrogram.*
+
+# %% [markdown]
+# <details><summary>And after 0 rounds?</summary>You hear a rough, hoarse voice; the reader, as a rule, the same words: it hears mels, and a mel has no phase. The figure of scores in section 4 has a bar for it.</details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 One sample at a time
@@ -572,7 +598,7 @@ check.ex17_5(field)
 
 # %% [markdown]
 # The whole network. In each layer one half of the convolution says *what* (tanh), the other *how much* (sigmoid); the mel adds to
-# both. The input is moved by one sample, so that no level is foretold from itself.
+# both. The input is moved by one sample, so that no level is predicted from itself.
 
 
 # %%
@@ -612,7 +638,8 @@ def without_silence(split):
 
 
 # %% [markdown]
-# In training all samples are foretold at once, from the **true** ones before them: teacher forcing again. About 45 s.
+# In training all samples are predicted at once, from the **true** ones before them: teacher forcing again. The loss is in *nats*: minus
+# the natural logarithm of the probability that the true level had.
 
 
 # %%
@@ -652,14 +679,14 @@ torch.manual_seed(0)
 speaker = translation.WaveNet(BANDS).to(device)
 losses = train_speaker(speaker, without_silence(one.train), SPEAKER_STEPS)
 print(
-    f"{sum(p.numel() for p in speaker.parameters()):,} weights; each level is foretold from {translation.receptive_field(speaker.dilations)} samples, {1000 * translation.receptive_field(speaker.dilations) / RATE:.0f} ms"
+    f"{sum(p.numel() for p in speaker.parameters()):,} weights; each level is predicted from {translation.receptive_field(speaker.dilations)} samples, {1000 * translation.receptive_field(speaker.dilations) / RATE:.0f} ms"
 )
 print(f"loss: {np.log(256):.2f} nats for a guess among 256 levels, {np.mean(losses[-50:]):.2f} at the end")
 
 # %% [markdown]
 # ### Speak
 #
-# To speak we draw a level, feed it back, and foretell the next. Done naively, every sample runs the network over all that lies before it.
+# To speak we draw a level, feed it back, and predict the next. Done naively, every sample runs the network over all that lies before it.
 # But a layer of dilation $d$ needs just one old number, the one it was given $d$ steps ago: **remember it**. That is all of "Fast WaveNet":
 # a cache, not an approximation. Let us see whether it is exact.
 
@@ -675,26 +702,26 @@ def slow_speech(speaker, mel, samples, generator):
     return audio[:, :samples]
 
 
-short = true_mel[None, 30:33]
+short = true_mel[None, 20:23]
 by_hand, package = WaveNet(BANDS), translation.WaveNet(BANDS)
 for network in (by_hand, package):
     network.load_state_dict(speaker.state_dict())
 slow = slow_speech(by_hand, short, 3 * HOP, torch.Generator().manual_seed(0))
 fast = package.generate(short, generator=torch.Generator().manual_seed(0))
 assert torch.allclose(slow, fast)
-print(f"{slow.shape[1]} samples, drawn with the same dice: largest difference {(slow - fast).abs().max():.1e}")
+print(f"{slow.shape[1]} samples, drawn with the same seed: largest difference {(slow - fast).abs().max():.1e}")
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: draw the stack with dilations 1, 2, 4 and let a volunteer name the three numbers that have to be remembered. Ask what
 # the cache costs in memory: the sum of the dilations, whatever the length of the sound.
 
 # %% [markdown]
-# After so little training it hums and stumbles. The very same functions ran nearly eight times as long before the lesson; we load what they made.
+# The very same functions also ran longer, before the lesson; we load what they made.
 
 
 # %%
 def train_checkpoint():
-    """Train the speaker nearly eight times as long; `course.py train 17` runs this."""
+    """Train the speaker for LONG steps; `course.py train 17` runs this."""
     torch.manual_seed(0)
     speaker = translation.WaveNet(BANDS).to(mm.device())
     losses = train_speaker(speaker, without_silence(mm.load("digit_speech", voice="one").train), LONG)
@@ -704,20 +731,23 @@ def train_checkpoint():
 
 trained = translation.WaveNet(BANDS).to(device)
 facts = mm.checkpoint("17", speaker=trained)
-print(facts)
+print(
+    f"{facts['steps']}, {LONG / SPEAKER_STEPS:.1f} times as many as here; loss at the end: {facts['loss at the end']}"
+)
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** The reader that never heard this voice listens to its test strings, spoken anew from their **true mels**: by
-# Griffin-Lim, by the WaveNet you trained, by the one trained longer. Rank the three.
+# **Predict first.** A reader listens to test strings of the single voice, spoken anew from their **true mels**: by Griffin-Lim, by the
+# WaveNet you trained, by the one trained longer. Rank the three.
 
 # %% [markdown]
-# The judge is the reader that misreads fewer of this voice's *validation* recordings. To save time we take the shortest of the
-# test strings. About 35 s.
+# The judge is the reader that misreads fewer of this voice's *validation* recordings. It never heard the voice itself, but one synthesiser
+# made all 29, and this one is a close relative of a training voice (en-us+m2): a mild test. To save time we take the shortest test strings,
+# so most texts, single digits, occur in the speaker's training strings, too.
 
 
 # %%
 def speech_from(speaker, mels, seed=0):
-    """Sounds of a speaker, all at once, from mels of different length."""
+    """Sounds of a speaker, all at once, from mels of different length. Temperature 0.7: rare levels are drawn less often."""
     frames = torch.tensor([len(mel) for mel in mels])
     batch = pad_sequence(list(mels), batch_first=True).to(device)
     mask = (torch.arange(batch.shape[1]) < frames[:, None]).to(device)
@@ -733,7 +763,8 @@ def heard_in(sounds, judge):
 
 
 # %% [markdown]
-# All ways to make the sounds, about 35 s:
+# Everybody speaks, about 35 s. Beside the three: the recordings; the recordings in 256 levels, the best that WaveNet could do; Griffin-Lim's
+# **random phases**, before its first round; and both speakers from a mel predicted from text alone.
 
 # %% tags=["further"]
 FRAMES = mm.per_profile(smoke=6, quick=400, full=400)
@@ -743,11 +774,12 @@ test_pairs, test_texts = [test_pairs[k] for k in few], one.test.target[few]
 mels, texts_only = [mel[:FRAMES] for _, mel in test_pairs], [predicted_mel(text)[:FRAMES] for text in test_texts]
 valid_sounds = [sound.numpy() for sound, _ in without_silence(one.valid)]
 checked = {name: wer(mistakes(one.valid.target, heard_in(valid_sounds, reader))) for name, reader in readers.items()}
-judge = readers[min(checked, key=checked.get)]
+chosen = min(checked, key=checked.get)
 both = speech_from(trained, mels + texts_only)
 spoken_by = {
     "recordings": [sound.numpy() for sound, _ in test_pairs],
     "256 levels": [translation.mu_law_decode(translation.mu_law_encode(sound)).numpy() for sound, _ in test_pairs],
+    "random phases": [griffin_lim(mel, 0) for mel in mels],
     "Griffin-Lim": [griffin_lim(mel) for mel in mels],
     "WaveNet, trained here": speech_from(speaker, mels),
     "WaveNet, checkpoint": both[: len(mels)],
@@ -756,58 +788,67 @@ spoken_by = {
 }
 
 # %% [markdown]
-# Two controls: the checkpoint's speech from **another string's mel**, and a network without any training.
+# Two controls: the checkpoint's speech from **another string's mel**, and three strings by a network without any training.
 
 
 # %%
 def right(counts):
-    """Digits read right, of 100; a word put in costs as much as one left out."""
+    """Digits read right, of 100; a word inserted costs as much as one left out, so it may fall below 0."""
     return 100 - wer(counts)
 
 
-judged = {name: mistakes(test_texts, heard_in(made, judge)) for name, made in spoken_by.items()}
-judged["WaveNet, another string's mel"] = mistakes(test_texts, heard_in(both[1 : len(mels)] + both[:1], judge))
+judged = {name: mistakes(test_texts, heard_in(made, readers[chosen])) for name, made in spoken_by.items()}
+swapped = heard_in(both[1 : len(mels)] + both[:1], readers[chosen])
+judged["WaveNet, another string's mel"] = mistakes(test_texts, swapped)
 noise = speech_from(translation.WaveNet(BANDS).to(device), mels[:3])
-judged["untrained"] = mistakes(test_texts[:3], heard_in(noise, judge))
-scores = {name: bootstrap_interval(lambda rows: max(right(rows), 0), rows) for name, rows in judged.items()}
-plotting.bars(scores, ylabel="digits read right in %")
+judged["untrained, 3 strings"] = mistakes(test_texts[:3], heard_in(noise, readers[chosen]))
+scores = {name: bootstrap_interval(right, rows) for name, rows in judged.items()}
+figure = plotting.bars(scores, ylabel="digits read right in %")
+kinds = dict.fromkeys(scores, "control") | dict.fromkeys(list(scores)[3:6], "true mel")
+kinds |= {name: "predicted mel" for name in scores if "predicted" in name}
+paint = {"true mel": plotting.COLORS[0], "predicted mel": plotting.COLORS[1], "control": "darkgray"}
+for bar, kind in zip(figure.axes[0].patches, kinds.values(), strict=True):
+    bar.set_facecolor(paint[kind])
+figure
 
 # %% [markdown] tags=["alt"]
-# *Figure: digits that the judge reads right, with intervals over strings. Recordings, 256 levels and Griffin-Lim from the true mel are on
-# top, the checkpoint just below or beside them, the WaveNet trained here lower; the controls are at the bottom.*
+# *Figure: digits that the judge reads right, with intervals over strings. Blue, from the true mel: Griffin-Lim and the checkpoint are near
+# the top, the WaveNet trained here lower. Orange, from the predicted mel: both near the top. Gray, controls: recordings, 256 levels and random
+# phases at the top, another string's mel and the untrained network at the bottom. An interval without width: no string differed.*
 
 # %%
-print(f"{len(few)} strings, {judged['recordings'][:, 1].sum():.0f} digits; judge: {min(checked, key=checked.get)}")
-own = bootstrap_interval(right, judged["WaveNet, trained here"])
-mm.claim("17.3", "the reader reads 70 % of the digits of the WaveNet trained here", own, margin=70, unit="%")
-shipped = bootstrap_interval(right, judged["WaveNet, checkpoint"])
-mm.claim("17.4", "and 90 % of those of the checkpoint", shipped, margin=90, unit="%")
+total, known = judged["recordings"][:, 1].sum(), np.isin(test_texts, one.train.target)
+print(
+    f"{len(few)} strings, {total:.0f} digits; {known.sum()} of the texts are among the {len(one.train)} that the speaker learned from"
+)
+own = bootstrap_interval(lambda rows: right(rows) - 70, judged["WaveNet, trained here"])
+mm.claim("17.3", "the reader reads 70 % of the digits of the WaveNet trained here", own, unit="points above 70")
+shipped = bootstrap_interval(lambda rows: right(rows) - 90, judged["WaveNet, checkpoint"])
+mm.claim("17.4", "and 90 % of those of the checkpoint", shipped, unit="points above 90")
+unseen = judged["WaveNet, checkpoint"][~known].sum(0)
+print(f"checkpoint, texts it did not learn from: {unseen[0]:.0f} mistakes in {unseen[1]:.0f} digits")
 lead = bootstrap_interval(lambda a, b: right(a) - right(b), judged["Griffin-Lim"], judged["WaveNet, checkpoint"])
-print(f"Griffin-Lim minus WaveNet's checkpoint, same mels: {lead:+} points")
+print(f"Griffin-Lim minus checkpoint, same mels: {lead:+} points; one digit is {100 / total:.1f} points")
+for name, reader in readers.items():
+    found = {kind: right(mistakes(test_texts, heard_in(spoken_by[kind], reader))) for kind in list(spoken_by)[:6]}
+    print(f"judge {name} ({checked[name]:.0f} % wrong in validation):", *(f"{a} {b:.0f};" for a, b in found.items()))
 
 # %% [markdown]
-# Griffin-Lim, forty years old and without a single weight, is read at least as well. A reader does not mind buzz, though: **listen**. And
-# the score says that words come through, not that the voice is pleasant; for that one asks people.
+# Trained here, WaveNet hums and stumbles; trained longer it is understood. Griffin-Lim, forty years old and without a single weight, is
+# within a digit or so of the checkpoint: no difference shown. And this judge **cannot show one**: it hears mels, is nearly blind to phase, and
+# Griffin-Lim hands its own input back to it, even with random phases. Near the top the scale is used up, so a predicted mel that beats the
+# recordings means nothing, either. Another judge gives other numbers: compare the two lines. The fair comparison is **your ear**.
 
 # %% tags=["further"]
-names = (
-    "recordings",
-    "Griffin-Lim",
-    "WaveNet, trained here",
-    "WaveNet, checkpoint",
-    "Griffin-Lim, predicted mel",
-    "WaveNet, predicted mel",
-)
-chosen = len(few) // 2
-print(test_texts[chosen])
-for name in names[1:4]:
-    print(name)
-    display(Audio(spoken_by[name][chosen], rate=RATE))
-draw_mels([log_mel(spoken_by[name][chosen]) for name in names], names)
+names = [name for name in spoken_by if name not in ("256 levels", "random phases")]
+pick = np.argmax(np.char.count(test_texts, " ") == 1)
+print(test_texts[pick])
+display(HTML("".join(player(name, spoken_by[name][pick]) for name in names)))
+draw_mels({name: log_mel(spoken_by[name][pick]) for name in names})
 
 # %% [markdown] tags=["alt"]
-# *Figure: spectrograms of one string. WaveNet keeps the bands of the vowels; the one trained here is noisier between them than the
-# checkpoint. With a predicted mel both are smoother than the recording.*
+# *Figure: spectrograms of one string. Griffin-Lim is smooth; WaveNet adds noise between the bands of the vowels. In the one trained here
+# the vowels' upper bands are lost in it; in the checkpoint's speech they are back. Predicted mels are shorter or longer than true ones.*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 A picture sets the tone
@@ -823,7 +864,7 @@ from sklearn.preprocessing import StandardScaler
 
 MOODS = {"face-smiling": "happy", "face-affection": "happy", "face-concerned": "sad", "face-negative": "angry"}
 MOODS |= {"face-sleepy": "sleepy"}
-STYLES = {"happy": (190, 75, 0.8), "sad": (125, 25, 0.5), "angry": (190, 35, 1.0), "sleepy": (95, 20, 0.3)}
+STYLES = {"happy": (150, 85, 0.6), "sad": (120, 30, 0.4), "angry": (210, 40, 0.95), "sleepy": (95, 20, 0.25)}
 emoji, picture_of = mm.load("emoji"), {}
 for split in (emoji.train, emoji.valid, emoji.test):
     inputs, _ = split.arrays()
@@ -839,27 +880,34 @@ moods = faces["subgroup"].map(MOODS).to_numpy(str)
 features = representation.cnn_features(torch.as_tensor(pictures), size=64).numpy()
 model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000))
 guessed = cross_val_predict(model, features, moods, groups=faces["family"], cv=GroupKFold(5))
+families = by_voice(np.stack([guessed != moods, np.ones(len(moods))], 1), faces["family"].to_numpy())
 most = max((moods == mood).mean() for mood in STYLES)
-print(
-    f"{len(moods)} faces, four moods; right in %: {interval(100.0 * (guessed == moods))}; always the same: {100 * most:.0f}"
-)
+print(f"{len(moods)} faces of {len(families)} families, four moods; right in %: {bootstrap_interval(right, families)}")
+print(f"always the same mood: {100 * most:.0f}")
 
 # %% tags=["further"]
 found = [np.flatnonzero((moods == mood) & (guessed == mood)) for mood in STYLES]
 picked = [rows[0] for rows in found if len(rows)]
-figure, axes = plt.subplots(2, len(picked), figsize=(9.5, 3.6), height_ratios=(1, 1.4), layout="constrained")
+figure, axes = plt.subplots(
+    2, len(picked), figsize=(9.5, 3.4), height_ratios=(1, 1.4), sharex="row", sharey="row", layout="constrained"
+)
+page = ""
 for (top, below), row in zip(axes.reshape(2, -1).T, picked, strict=True):
     rate, pitch, loud = STYLES[guessed[row]]
-    sound, hertz = mm.data.speak("three one four", "en-us", rate, pitch)
+    sound, hertz = mm.data.speak("three", "en-us", rate, pitch)
+    sound = loud * librosa.resample(sound, orig_sr=hertz, target_sr=RATE)
+    page += player(guessed[row], sound)
     top.imshow(pictures[row].transpose(1, 2, 0))
     top.set_axis_off()
     top.set_title(guessed[row], fontsize=10, loc="center")
-    below.plot(np.arange(len(sound)) / hertz, loud * sound, linewidth=0.4)
-    below.set(xlim=(0, 1.8), ylim=(-1, 1), xlabel="seconds")
+    below.plot(np.arange(len(sound)) / RATE, sound, linewidth=0.4)
+    below.set(ylim=(-1, 1), xlabel="seconds")
+axes[1, 0].set_ylabel("amplitude")
+display(HTML(page))
 
 # %% [markdown] tags=["alt"]
-# *Figure: one face a mood, named rightly by a classifier that did not see it, and below it the sound of "three one four" in the style of
-# that mood: long and faint for a sleepy face, short and loud for an angry one.*
+# *Figure: one face a mood, named rightly by a classifier that did not see it, and below it the sound of "three" in the style of
+# that mood: long and faint for a sleepy face, short and loud for an angry one, in between for the others.*
 
 # %% [markdown]
 # The classifier is far from perfect on so few faces, and the four styles are **our** table, not learned from people: the picture chooses,
@@ -868,14 +916,14 @@ for (top, below), row in zip(axes.reshape(2, -1).T, picked, strict=True):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
 #
-# Can one corpus teach a machine to listen and to speak? Yes: the same strings, cut into the same mels, trained readers of voices they never
-# heard and a speaker that one of those readers understands. To listen takes *many* voices, to speak takes *one*. The reader is a fair
-# judge of words, because it learned from other voices, and no judge at all of beauty.
+# Can one corpus teach a machine to listen and to speak? Yes: the same kind of strings, as the same mels, trained readers of voices they
+# never heard and a speaker that one of those readers understands. To listen takes *many* voices, to speak takes *one*. All 29 are variants
+# of one synthesiser, so real voices would be harder. The reader is a judge of words, and no judge at all of phase or beauty.
 
 # %% [markdown]
 # ## What can go wrong
 #
-# - **A convolution that peeks.** Pad on both sides and WaveNet foretells each sample from itself: a wonderful loss, and noise when it
+# - **A convolution that peeks.** Pad on both sides and WaveNet predicts each sample from itself: a wonderful loss, and noise when it
 #   speaks. Test: change the input after n, and nothing up to n may change.
 # - **The mel is a frame late.** Frame t must stand for the same samples in training and in speech.
 # - **Voices in two parts.** Split strings instead of voices, and the error rate looks far better than it is.
@@ -885,8 +933,9 @@ for (top, below), row in zip(axes.reshape(2, -1).T, picked, strict=True):
 # %% [markdown]
 # ## What articles say, what is true
 #
-# - *Fast WaveNet approximates.* It remembers. Same dice, same samples: you saw the difference.
-# - *Griffin-Lim is a baseline to laugh at.* Words come through from the true mel; what suffers is the sound of the voice.
+# - *Fast WaveNet approximates.* It remembers. Same seed, same samples: you saw the difference.
+# - *Griffin-Lim is a baseline to laugh at.* Words come through from the true mel; only ears can say what else suffers. A score that hears mels
+#   flatters it.
 # - *WaveNet is text to speech.* It is mel to sound; somebody else has to predict the mel. Say in every figure which mel was used.
 # - *The mean opinion score says so.* That score asks listeners. Nobody can compute it offline, and reader's scores are no substitute.
 
