@@ -156,20 +156,21 @@ class VQAModel(nn.Module):
 
     def explain(self, features, questions, mask, regions=None, history=None, history_mask=None):
         """Return the logits and a dict of what weighed how much: "regions" (B, hops, P) and "turns" (B, R)."""
-        regions = self._check(features, questions, mask, regions, history, history_mask)
-        features, weights = keep(regions, features), {}
+        self._check(features, questions, mask, regions, history, history_mask)
+        features, weights = features if regions is None else keep(regions, features), {}
         question, _ = self.encoder(questions, mask)
         if self.memory:
             remembered, weights["turns"] = self.remember(question, history, history_mask)
             question = question + remembered
         joined = {"question": question}
         if self.join == "concat":
-            joined["picture"] = masked_mean(features, regions)
+            joined["picture"] = _mean(features, regions)
         elif self.join == "attention":
-            joined["picture"], weights["regions"] = self.attend(features, question, regions)
+            kept = features.new_ones(features.shape[:2], dtype=torch.bool) if regions is None else regions
+            joined["picture"], weights["regions"] = self.attend(features, question, kept)
         elif self.join == "film":
             gamma, beta = self.modulate(question)[:, None].chunk(2, -1)
-            joined["picture"] = masked_mean(((1 + gamma) * self.project(features) + beta).relu(), regions)
+            joined["picture"] = _mean(torch.addcmul(beta, 1 + gamma, self.project(features)).relu(), regions)
         return self.output(self.fuse(joined).relu()), weights
 
     def attend(self, features, question, regions):
@@ -195,7 +196,7 @@ class VQAModel(nn.Module):
         return torch.where(some, found, self.nothing.to(found.dtype)), weights
 
     def _check(self, features, questions, mask, regions, history, history_mask):
-        """Raise for a bad input; return the mask of the regions, filled in."""
+        """Raise for a bad input."""
         check_tensor("features", features, (3,), self.feature_dim)
         dtype = self.output.weight.dtype
         if features.dtype != dtype and not torch.is_autocast_enabled(features.device.type):
@@ -206,9 +207,11 @@ class VQAModel(nn.Module):
             raise ValueError("history and history_mask go together, and need a model with memory=True")
         if history is not None:
             _check_words("history", history, history_mask, 3, len(features))
-        if regions is None:
-            regions = torch.ones(features.shape[:2], dtype=torch.bool, device=features.device)
-        return regions
+
+
+def _mean(x, regions):
+    """The mean over the regions, all of them (the quick way) or those a mask keeps."""
+    return x.sum(1) / max(x.shape[1], 1) if regions is None else masked_mean(x, regions)
 
 
 def _check_words(name, words, mask, ndim, rows):
