@@ -313,7 +313,7 @@ STEPS = mm.per_profile(smoke=10, quick=600, full=6000)
 # %% [markdown]
 # Four models race, all at one learning rate. *Concat* and *product* are the two joins. *Concat, longer* trains for twice as many steps: does
 # it only lack practice? In *language only* the pictures are shuffled, so it learns what sentences are like (a third of
-# the steps is enough for that). This takes about 35 s.
+# the steps is enough for that). This takes about 40 s.
 
 
 # %% tags=["further"]
@@ -412,7 +412,7 @@ check.ex14_3(attend)
 # **Predict first.** As many steps as concat, the same decoder. For how many objects will the sentences hold now?
 
 # %% [markdown]
-# Training takes about 40 s: each word waits for the look before it.
+# Training takes about 30 s: each word waits for the look before it.
 
 # %%
 begin, inputs["attention"] = time.process_time(), features
@@ -473,7 +473,7 @@ mm.claim("14.2", "with one object they tie", gain(~many), within=5, unit="points
 # to compute, and concat with twice the steps comes nearer. (More: Going further.) The mean must learn each arrangement
 # anew; attention reuses one look: it asks *again*, and what it learned of a bell serves wherever bells are.
 #
-# And green ducks? Combinations that were never met:
+# And green ducks, never met?
 
 # %% tags=["further"]
 _ = by_number("unseen")
@@ -682,7 +682,7 @@ _ = figure.legend(loc="outside upper center", ncols=3)
 
 # %% [markdown] tags=["alt"]
 # *Figure: points of exact captions gained over greedy on hard validation scenes, for three widths of the beam and two values of alpha, with
-# intervals of the paired differences. The gains are small and much alike; alpha makes hardly a difference.*
+# intervals of the paired differences. None gains: the intervals hold zero or lie below. An alpha of 1 does not help.*
 
 # %%
 searched = {beam: say(hard, hard_test, features, beam) for beam in (1, 3, 5)}
@@ -694,12 +694,12 @@ for few, more in ((1, 3), (3, 5)):
 
 # %%
 beam3, beam5 = (bootstrap_interval(np.mean, hits[more] - hits[few]) for few, more in ((1, 3), (3, 5)))
-mm.claim("14.3", "on hard scenes a beam of 3 moves greedy by 5 points at most", beam3, within=5, unit="points")
+mm.claim("14.3", "on hard scenes a beam of 3 is within about 5 points of greedy", beam3, within=5, unit="points")
 mm.claim("14.4", "beams of 3 and 5 tie", beam5, within=2, unit="points")
 
 # %% [markdown]
-# A small gain here, under 5 points; beyond 3 there is none. Where a model saw a thing wrongly, no search mends it: a beam helps only where the second best word would have led to a likelier
-# sentence.
+# On the validation scenes a beam gained nothing, on the test scenes a few points; 5 and 3 tie. A small gain at best. Where a model saw a thing wrongly, no
+# search mends it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: play a beam of 2: one group may keep only the best beginning of a sentence, the other two. Who has to take back a word?
@@ -794,7 +794,7 @@ print(f"attention minus concat: {apart:+} points of words right, {gain(test >= 0
 # exact with $p^T$. (Mostly it is higher: mistakes come together.) Read the log for which is better, not for how good.
 
 # %% [markdown]
-# Sentences of the model that looks:
+# The model that looks:
 
 # %% tags=["further"]
 wrong = test[(right["attention"] == 0) & (number[test] <= 3)][:4]
@@ -828,7 +828,7 @@ survives("attention")
 # below: it is a matter of two places at once, and one look per word does not settle it.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
-# For the instructor: which of the wrong ones would a person accept? What would BLEU say to "left of" for "right of"?
+# For the instructor: which of the wrong ones would a person accept?
 
 # %% [markdown]
 # Try it: another scene, a wider beam, and a grey square over a part of the picture. Does it say that it cannot see?
@@ -885,7 +885,7 @@ _ = widgets.explore(describe, scene=(0, len(GALLERY) - 1, 1), beam=(1, 5, 1), al
 #   in other networks maps were changed a lot while the answer stayed (Jain and Wallace 2019).
 # - *"CIDEr 1.2"* says little unless you know the scale (some tools give ten times the other's) and where rare words were counted.
 # - *"Validation BLEU"* in a training log is often that of next words given true ones. Ask which.
-# - *"A beam of 5 is better."* Here it was no better than 3; in some translation models it hurts (Koehn and Knowles 2017).
+# - *"A beam of 5 is better."* Here it tied with 3; in some translation models it hurts (Koehn and Knowles 2017).
 
 # %% [markdown]
 # ## Three key points
@@ -991,7 +991,7 @@ def both_senses(rows, voices):
 
 
 # %% [markdown]
-# Three models start from the one that looks and go on training as long: one with both, one without sound, one without picture (about 15 s).
+# Three models start from the one that looks and train equally long: with both, without sound, without picture (about 20 s).
 
 # %% tags=["further"]
 two = [scenes(part, False)[number[scenes(part, False)] == 2] for part in ("train", "seen")]
