@@ -566,7 +566,7 @@ for seed, model in enumerate([models["attention"], *again]):
 
 # %% [markdown]
 # In every seed the story fails at its first step: hardly any of hop 1's weight lies on the object that the question names, most lies on
-# paper, and knocked out it is missed far less than a hop that looks at the answer. So nothing is found first and used to look next: the answer is found in one look,
+# paper, and knocked out it is missed far less than the hop that looks hardest at the answer. So nothing is found first and used to look next: the answer is found in one look,
 # and the other hops serve as further *layers*, which make *what* learnable sooner. The map refutes our two-step story.
 #
 # Nobody told the model *which* object to look at; the answers did. (Section 3 had taught the eyes to mark objects.)
@@ -732,7 +732,7 @@ print(f"one hop - film: {joined} points")
 # %% [markdown]
 # One hop, with fewer parameters than FiLM and concat, beats both: that is the *joining*. Three hops add to it, mostly on *what*: that is *depth*.
 #
-# Gates that serve all five types do not count better, and find things worse: fewer than a sixth of the questions
+# Gates that serve all five types count little better than softmax after as many steps, and find things worse: fewer than a sixth of the questions
 # teach counting. The sum limits what *can* be counted; training decides what is. Now the other test:
 
 # %%
@@ -763,6 +763,7 @@ import ipywidgets
 def try_it(scene, question):
     chances, weights = explain(models["attention"], int(scene), question)
     figure, axes = plt.subplots(1, 5, figsize=(12, 3.2), width_ratios=(1, 1, 1, 1, 1.1))
+    figure.get_layout_engine().set(h_pad=0.25)
     axes[0].imshow(pictures[int(scene)].permute(1, 2, 0), interpolation="nearest")
     axes[0].set(xticks=(), yticks=(), title=f"scene {scene}")
     for hop in range(3):
