@@ -949,11 +949,11 @@ for part, hits in results.items():
     print(f"{TITLES[part]}: painter minus copy {gain:+}")
 
 # %% [markdown]
-# **New combinations pass most often, more often than seen names**, and more often than the copy of their nearest relative: the painter puts together a figure and a tone that it never saw together. They even pass more often
-# than seen names because all of them have relatives, while many a seen name (*black nib*) is the only one of its kind, met a few dozen times in training.
+# **New combinations pass most often**, and more often than copies of their nearest relative: the painter puts together a figure and a tone that it never saw together. They pass even more often
+# than seen names, since all of them have relatives, while many a seen name (*black nib*) is the only one of its kind.
 #
-# **New concepts are another matter.** They pass many times as often as chance, but the copy of the nearest picture passes more often. One clean picture of something similar is worth more to the judge than a mixture of what
-# half-known words say. (For *seen* names the copier may not use the prompt's own picture; if it might, it would stand where the real ones stand.)
+# **New concepts** pass many times as often as chance, but the copy passes more often: one clean picture of something similar is worth more to the judge than a mixture of what half-known
+# words say. (For *seen* names the copier may not use the prompt's own picture; if it might, it would stand where the real ones stand.)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask what a painter would have to do to be called creative, and what could be measured of it.
