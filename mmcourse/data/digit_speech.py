@@ -6,7 +6,10 @@ import numpy as np
 
 RATE = 8000  # samples a second
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-STRESS, ONSET = ("ˈ", "ˌ"), {"three": 2, "eight": 0}  # phonemes before the stressed one, of which a digit has one; else 1
+STRESS, ONSET = (
+    ("ˈ", "ˌ"),
+    {"three": 2, "eight": 0},
+)  # phonemes before the stressed one, of which a digit has one; else 1
 VOICES = {  # an accent and a variant, which sets pitch, formants and timbre; no variant is in two parts
     "train": (
         *("en+m1", "en-us+m2", "en-gb-x-rp+m5", "en-gb-scotland+m7", "en-us+f1", "en+f2", "en-gb-x-rp+f4"),

@@ -878,7 +878,7 @@ def train_checkpoint():
 STEPS, PLAN = 3400, 4000  # it stops while the learning rate is still falling
 
 # %% [markdown]
-# Guidance, and words alone or with the imagined vector: both are settings, so we choose on the validation part (new concepts). About 15 s.
+# Guidance, and words alone or with the imagined vector: both are settings, so we choose on the validation part (new concepts). This takes about 20 s.
 
 # %%
 steps = mm.per_profile(smoke=2, quick=12, full=30)
@@ -1043,14 +1043,14 @@ def gallery(part, count=6, seed=3):
     keep = np.random.default_rng(seed).permutation(len(rows[part]))[:count]
     by_pixels = neighbour(painted[part][keep])[0]
     lines = painted[part][keep], parts["train"]["x"][by_pixels], parts[part]["x"][rows[part][keep]]
-    figure, grid = plt.subplots(3, count, figsize=(1.5 * count, 5.6))
+    figure, grid = plt.subplots(3, count, figsize=(1.3 * count, 4.7))
     show(grid, lines)
     for line, label in zip(grid, ("painted", "nearest in\ntraining", "truth"), strict=True):
         line[0].set_ylabel(label, fontsize=12)
     for spot, k in zip(grid[0], keep, strict=True):
         mark = results[part]["painter"][k]
         name = parts[part]["names"][rows[part][k]]
-        spot.set_title("\n".join([*textwrap.wrap(name, 15)[:4], f"({mark:.2f})"]), fontsize=10)
+        spot.set_title("\n".join([*textwrap.wrap(name, 14)[:4], f"({mark:.2f})"]), fontsize=9)
     return figure
 
 
