@@ -84,9 +84,9 @@ def test_changed_package_module_is_red(built, tmp_path, monkeypatch):
     build._module_path.cache_clear()
     try:
         assert build.stale(built) == []
-        with (tmp_path / "mmcourse" / "metrics.py").open("a") as file:
+        with (tmp_path / "mmcourse" / "metrics" / "__init__.py").open("a") as file:
             file.write("\n# changed\n")
-        assert "metrics.py" in build.stale(built)[0]
+        assert "metrics/__init__.py" in build.stale(built)[0]
     finally:
         build._module_path.cache_clear()
 
