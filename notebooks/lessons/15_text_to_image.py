@@ -904,7 +904,7 @@ for with_prior in (False, True):
 # Only now are the two tests opened. Prompts of each kind are drawn at random. This takes about 45 s.
 
 # %%
-COUNT = mm.per_profile(smoke=5, quick=120, full=400)
+COUNT = mm.per_profile(smoke=6, quick=120, full=400)
 TITLES = {"train": "seen names", "combinations": "new combinations", "concepts": "new concepts"}
 rows = {part: np.random.default_rng(15).permutation(len(parts[part]["names"]))[:COUNT] for part in TITLES}
 results, painted = {}, {}
