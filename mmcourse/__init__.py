@@ -22,6 +22,7 @@ _SUBMODULES = (
     "alignment",
     "check",
     "checkpoints",
+    "colearning",
     "data",
     "doctor",
     "ensembles",

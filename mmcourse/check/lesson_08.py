@@ -6,22 +6,14 @@ from torch import nn
 
 from mmcourse import fusion
 from mmcourse.check.engine import Mistake, close, exercise, require
-
-
-def _randn(*shape, seed):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def _tensor(answer, shape, what):
-    require(isinstance(answer, torch.Tensor), f"return a torch tensor, not {type(answer).__name__}")
-    require(tuple(answer.shape) == shape, f"{what} should have shape {shape}, it has {tuple(answer.shape)}")
+from mmcourse.check.tensors import need_tensor, randn
 
 
 @exercise("8.1")
 def ex8_1(four_corners):
     """Swap partners, add and subtract."""
-    one, two = ({"a": _randn(7, 6, seed=s), "b": _randn(7, 6, seed=s + 1)} for s in (81, 83))
-    matrix = _randn(6, 6, 5, seed=85)
+    one, two = ({"a": randn(7, 6, seed=s), "b": randn(7, 6, seed=s + 1)} for s in (81, 83))
+    matrix = randn(6, 6, 5, seed=85)
 
     def block(x):
         return torch.einsum("bi,bj,ijo->bo", x["a"], x["b"], matrix) + x["a"][:, :5] - 2 * x["b"][:, :5] ** 2 + 3
@@ -30,7 +22,7 @@ def ex8_1(four_corners):
     answer = four_corners(block, *given)
     same = all(x.equal(y[name]) for item, y in zip(given, (one, two), strict=True) for name, x in item.items())
     require(same and all(set(item) == {"a", "b"} for item in given), "you changed `one` or `two`; make new dicts")
-    _tensor(answer, (7, 5), "the answer for 7 items and 5 outputs")
+    need_tensor(answer, (7, 5), "the answer for 7 items and 5 outputs")
     p, q = block(one), block(two)
     r, s = block({"a": one["a"], "b": two["b"]}), block({"a": two["a"], "b": one["b"]})
     mistakes = {
@@ -56,7 +48,7 @@ def _reference(block, package):
     for key, value in theirs.items():
         shapes = tuple(value.shape), tuple(ours[key].shape)
         require(shapes[0] == shapes[1], f"{key} should have shape {shapes[0]}, it has {shapes[1]}")
-    fresh = {key: _randn(*value.shape, seed=800 + k) / 2 for k, (key, value) in enumerate(theirs.items())}
+    fresh = {key: randn(*value.shape, seed=800 + k) / 2 for k, (key, value) in enumerate(theirs.items())}
     for module in (block, package):  # fresh numbers: weights that start equal or zero would hide mistakes
         module.double().load_state_dict(fresh)
     return package
@@ -67,10 +59,10 @@ def ex8_2(LowRankFusion):
     """Append 1, one matrix product a sense, multiply, sum over the rank."""
     dims, out, rank = {"word": 3, "image": 4, "sound": 2}, 5, 3
     block = LowRankFusion(dims, out, rank=rank)
-    x = {name: _randn(6, d, seed=91 + k) for k, (name, d) in enumerate(dims.items())}
+    x = {name: randn(6, d, seed=91 + k) for k, (name, d) in enumerate(dims.items())}
     reference = _reference(block, fusion.LowRankFusion(dims, out, rank=rank))
     answer = block.double()({name: t.clone() for name, t in x.items()})
-    _tensor(answer, (6, out), "forward, for 6 items and out_dim 5,")
+    need_tensor(answer, (6, out), "forward, for 6 items and out_dim 5,")
     for message, value in _low_rank_mistakes(reference, x).items():
         require(not close(answer.detach(), value), message)
     require(close(answer.detach(), reference(x).detach()), "not the sum over the rank of the product over the senses")
@@ -162,7 +154,7 @@ _BAD = {
 @exercise("8.3")
 def ex8_3(audit):
     """Pass good blocks, fail bad ones."""
-    features = {"a": _randn(6, 3, seed=95).float(), "b": _randn(6, 2, seed=96).float()}
+    features = {"a": randn(6, 3, seed=95).float(), "b": randn(6, 2, seed=96).float()}
     features["a"][:, 0] = 0  # so that some numbers of a good block get no gradient
     dims = {"a": 3, "b": 2}
     good = {"a low-rank block with nn.ParameterList": (_Small(), 62)}
@@ -200,14 +192,14 @@ def _complaint(audit, block, features, expected):
 @exercise("8.4")
 def ex8_4(masked_attention):
     """Softmax over the kept steps; zeros where there are none."""
-    q, k, v = _randn(5, 3, 4, seed=97), _randn(5, 6, 4, seed=98), _randn(5, 6, 2 * 2, seed=99)
+    q, k, v = randn(5, 3, 4, seed=97), randn(5, 6, 4, seed=98), randn(5, 6, 2 * 2, seed=99)
     mask = torch.tensor(
         [[1, 1, 1, 1, 1, 1], [1, 0, 1, 1, 0, 0], [0, 0, 0, 1, 0, 0], [0, 1, 1, 0, 1, 1], [0] * 6]
     ).bool()
     leaves = [x.clone().requires_grad_() for x in (q, k, v)]
     given = mask.clone()
     answer = masked_attention(*leaves, given)
-    _tensor(answer, (5, 3, 4), "the answer, for 5 items, 3 queries and width 4,")
+    need_tensor(answer, (5, 3, 4), "the answer, for 5 items, 3 queries and width 4,")
     require(given.equal(mask), "you changed the mask in place; make a new one")
     plain = answer.detach()
     require(not plain[4].isnan().any(), "the item that keeps no step gives NaN; a softmax over nothing is 0/0")

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from mmcourse.check.engine import close, exercise, require
+from mmcourse.check.tensors import need_tensor
 
 
 def _random(*shape, seed):
@@ -13,8 +14,7 @@ def _random(*shape, seed):
 
 
 def _tensor(answer, shape, dtype=None):
-    require(isinstance(answer, torch.Tensor), f"return a torch tensor, not {type(answer).__name__}")
-    require(tuple(answer.shape) == shape, f"the result should have shape {shape}, it has {tuple(answer.shape)}")
+    need_tensor(answer, shape, "the result")
     if dtype is not None:
         require(answer.dtype == dtype, f"the result should be a tensor of {dtype}, not {answer.dtype}")
 

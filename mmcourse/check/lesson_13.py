@@ -8,15 +8,7 @@ from torch.nn import functional
 
 from mmcourse import alignment
 from mmcourse.check.engine import Mistake, close, exercise, require
-
-
-def _randn(*shape, seed):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def _tensor(answer, shape, what):
-    require(isinstance(answer, torch.Tensor), f"return a torch tensor, not {type(answer).__name__}")
-    require(tuple(answer.shape) == shape, f"{what} should have shape {shape}, it has {tuple(answer.shape)}")
+from mmcourse.check.tensors import need_tensor, randn
 
 
 def _unit(x, dim=1):
@@ -26,13 +18,13 @@ def _unit(x, dim=1):
 @exercise("13.1")
 def ex13_1(similarities):
     """Scale rows to length 1, then one matrix product."""
-    a, b = 3 * _randn(4, 6, seed=1), 2 * _randn(5, 6, seed=2) + 1
+    a, b = 3 * randn(4, 6, seed=1), 2 * randn(5, 6, seed=2) + 1
     given = a.clone(), b.clone()
     answer = similarities(*given)
     require(given[0].equal(a) and given[1].equal(b), "you changed `a` or `b`; make new tensors")
     if isinstance(answer, torch.Tensor):
         require(answer.shape != (5, 4), "rows belong to `a` and columns to `b`; yours are turned")
-    _tensor(answer, (4, 5), "the answer for 4 and 5 vectors")
+    need_tensor(answer, (4, 5), "the answer for 4 and 5 vectors")
     mistakes = {
         "these are dot products: scale the rows to length 1 first": a @ b.T,
         "`b` is not scaled to length 1": _unit(a) @ b.T,
@@ -56,11 +48,11 @@ def ex13_1(similarities):
 @exercise("13.2")
 def ex13_2(info_nce):
     """Cross-entropy of the scaled matrix, along rows and down columns."""
-    a, b = 3 * _randn(6, 4, seed=3), 2 * _randn(6, 4, seed=4)
+    a, b = 3 * randn(6, 4, seed=3), 2 * randn(6, 4, seed=4)
     scale = torch.tensor(math.log(5.0), dtype=torch.float64)
     leaves = [x.clone().requires_grad_() for x in (a, b, scale)]
     answer = info_nce(*leaves)
-    _tensor(answer, (), "the loss")
+    need_tensor(answer, (), "the loss")
     for message, value in _info_nce_mistakes(a, b, scale).items():
         require(not close(answer.detach(), value), message)
     require(close(answer.detach(), alignment.info_nce(a, b, scale)), "not the mean of the two cross-entropies")
@@ -143,8 +135,8 @@ def _step(training_step, *arguments):
 @exercise("13.4")
 def ex13_4(recall):
     """At least one right answer among the first k."""
-    similarity = _randn(7, 9, seed=5)
-    right = _randn(7, 9, seed=6) > 0.6
+    similarity = randn(7, 9, seed=5)
+    right = randn(7, 9, seed=6) > 0.6
     right[torch.arange(7), (torch.arange(7) * 2) % 9] = True
     given = similarity.clone(), right.clone()
     order = similarity.argsort(dim=1, descending=True)
@@ -199,15 +191,13 @@ def _recall_mistakes(similarity, right, ranked, k):
 @exercise("13.5")
 def ex13_5(zero_shot):
     """Mean of the unit prompts of a class, then the largest cosine."""
-    pictures = 4 * _randn(400, 3, seed=7)
+    pictures = 4 * randn(400, 3, seed=7)
     lengths = (1.0, 6.0, 0.3, 2.0, 3.0, 0.5)
-    prompts = [
-        _randn(p, 3, seed=10 + p) * torch.tensor(lengths[:p], dtype=torch.float64)[:, None] for p in (1, 3, 6, 2)
-    ]
+    prompts = [randn(p, 3, seed=10 + p) * torch.tensor(lengths[:p], dtype=torch.float64)[:, None] for p in (1, 3, 6, 2)]
     given = [p.clone() for p in prompts]
     answer = zero_shot(pictures.clone(), given)
     require(all(x.equal(y) for x, y in zip(given, prompts, strict=True)), "you changed the prompts; make new tensors")
-    _tensor(answer, (400,), "the answer for 400 pictures")
+    need_tensor(answer, (400,), "the answer for 400 pictures")
     require(not answer.is_floating_point(), "return class numbers (an int tensor), not floats")
     means = torch.stack([_unit(p).mean(0) for p in prompts])
     raw = torch.stack([p.mean(0) for p in prompts])

@@ -7,10 +7,7 @@ import torch
 from torch.nn import functional
 
 from mmcourse.check.engine import Mistake, close, exercise, require
-
-
-def _randn(*shape, seed):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+from mmcourse.check.tensors import randn
 
 
 def _tensor(answer, shape, what):
@@ -22,7 +19,7 @@ def _tensor(answer, shape, what):
 def ex14_1(caption_loss):
     """Cross-entropy with the next token, padding left out."""
     tokens = torch.tensor([[1, 4, 3, 5, 2, 0, 0], [1, 3, 2, 0, 0, 0, 0], [1, 5, 4, 3, 6, 3, 2]])
-    logits = 2 * _randn(3, 7, 7, seed=1)
+    logits = 2 * randn(3, 7, 7, seed=1)
     given = logits.clone().requires_grad_()
     answer = caption_loss(given, tokens.clone())
     _tensor(answer, (), "the loss")
@@ -114,7 +111,7 @@ def ex14_2(greedy_decode):
 @exercise("14.3")
 def ex14_3(attend):
     """Weights from a tanh and a softmax over regions, and the weighted sum."""
-    hidden, keys, regions, v = (_randn(*s, seed=k) for k, s in enumerate([(4, 3), (4, 4, 3), (4, 4, 5), (3,)], 2))
+    hidden, keys, regions, v = (randn(*s, seed=k) for k, s in enumerate([(4, 3), (4, 4, 3), (4, 4, 5), (3,)], 2))
     answer = attend(hidden.clone(), keys.clone(), regions.clone(), v.clone())
     require(isinstance(answer, tuple) and len(answer) == 2, "return two things: the weights and the picture vector")
     weights, picture = answer

@@ -4,15 +4,7 @@ import torch
 from torch.nn import functional
 
 from mmcourse.check.engine import close, exercise, require
-
-
-def _randn(*shape, seed):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def _tensor(answer, shape, what):
-    require(isinstance(answer, torch.Tensor), f"return a torch tensor, not {type(answer).__name__}")
-    require(tuple(answer.shape) == shape, f"{what} should have shape {shape}, it has {tuple(answer.shape)}")
+from mmcourse.check.tensors import need_tensor, randn
 
 
 def _pair(answer, what):
@@ -28,11 +20,11 @@ def _refuse(answer, mistakes):
 @exercise("15.1")
 def ex15_1(hard_gumbel):
     """One-hot values, the soft draw's gradient."""
-    logits, temperature = _randn(40, 5, seed=1), 0.7
+    logits, temperature = randn(40, 5, seed=1), 0.7
     uniform = torch.rand(40, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
     leaf = logits.clone().requires_grad_()
     answer = hard_gumbel(leaf, uniform.clone(), temperature)
-    _tensor(answer, (40, 5), "the draw for 40 rows of 5 logits")
+    need_tensor(answer, (40, 5), "the draw for 40 rows of 5 logits")
     value = answer.detach()
     soft = _soft(logits, uniform, temperature)
     _refuse(
@@ -48,7 +40,7 @@ def ex15_1(hard_gumbel):
     )
     require(close(value, _hot(soft), 1e-5), "the values are not one-hot at the largest entry of y")
     require(answer.requires_grad, "no gradient flows back: argmax has none; add y minus its detached copy")
-    weights = _randn(40, 5, seed=3)
+    weights = randn(40, 5, seed=3)
     (answer * weights).sum().backward()
     right = _gradient(logits, uniform, temperature, weights)
     require(not close(leaf.grad, 0 * right), "the gradient is zero: it is y minus its *detached* copy that carries it")
@@ -83,12 +75,12 @@ def _gradient(logits, uniform, temperature, weights):
 @exercise("15.2")
 def ex15_2(mix):
     """A point on the line from picture to noise, and the velocity along it."""
-    x, noise, t = _randn(3, 2, 3, 3, seed=4), _randn(3, 2, 3, 3, seed=5), torch.tensor([0.1, 0.5, 0.8]).double()
+    x, noise, t = randn(3, 2, 3, 3, seed=4), randn(3, 2, 3, 3, seed=5), torch.tensor([0.1, 0.5, 0.8]).double()
     given = x.clone(), noise.clone()
     point, velocity = _pair(mix(*given, t.clone()), "x_t and the velocity")
     require(given[0].equal(x) and given[1].equal(noise), "you changed `x` or `noise`; make new tensors")
-    _tensor(point, (3, 2, 3, 3), "x_t")
-    _tensor(velocity, (3, 2, 3, 3), "the velocity")
+    need_tensor(point, (3, 2, 3, 3), "x_t")
+    need_tensor(velocity, (3, 2, 3, 3), "the velocity")
     time = t.view(-1, 1, 1, 1)
     _refuse(
         point,
@@ -119,7 +111,7 @@ def ex15_2(mix):
 @exercise("15.3")
 def ex15_3(euler):
     """Equal steps from 1 to 0, the velocity asked at the start of each."""
-    noise, asked = _randn(4, 3, seed=6), []
+    noise, asked = randn(4, 3, seed=6), []
 
     def velocity(x, t):
         asked.append(float(t))
@@ -128,7 +120,7 @@ def ex15_3(euler):
     given = noise.clone()
     answer = euler(velocity, given, 4)
     require(given.equal(noise), "you changed `noise` in place; make a new tensor for each step")
-    _tensor(answer, (4, 3), "the result")
+    need_tensor(answer, (4, 3), "the result")
     require(asked, "the velocity was never asked")
     require(min(asked) >= -1e-9 and max(asked) <= 1 + 1e-9, "you asked for times outside [0, 1]")
     require(len(asked) == 4, f"for 4 steps you asked for {len(asked)} velocities; one a step")
@@ -167,8 +159,8 @@ def _stuck(noise, steps):
 @exercise("15.4")
 def ex15_4(guided):
     """Walk from the answer without the prompt along the difference that the prompt makes."""
-    x, t = _randn(3, 2, 2, 2, seed=7), torch.tensor([0.2, 0.5, 0.9]).double()
-    text, empty = _randn(3, 4, seed=8), _randn(4, seed=9)
+    x, t = randn(3, 2, 2, 2, seed=7), torch.tensor([0.2, 0.5, 0.9]).double()
+    text, empty = randn(3, 4, seed=8), randn(4, seed=9)
 
     def network(x, t, text):
         require(
@@ -179,7 +171,7 @@ def ex15_4(guided):
 
     def answer(g):
         value = guided(network, x.clone(), t.clone(), text.clone(), empty.clone(), g)
-        _tensor(value, (3, 2, 2, 2), "the velocity")
+        need_tensor(value, (3, 2, 2, 2), "the velocity")
         return value
 
     with_, without, g = network(x, t, text), network(x, t, empty.expand(3, -1)), 3.0
@@ -209,13 +201,13 @@ def _guide(network, x, t, text, empty, g):
 @exercise("15.5")
 def ex15_5(nearest):
     """The training picture with the smallest root mean squared difference."""
-    known = _randn(6, 3, 2, 2, seed=10)
-    pictures = 0.9 * known[[4, 0, 2, 5]] + 0.3 * _randn(4, 3, 2, 2, seed=11)
+    known = randn(6, 3, 2, 2, seed=10)
+    pictures = 0.9 * known[[4, 0, 2, 5]] + 0.3 * randn(4, 3, 2, 2, seed=11)
     known[3] *= 0.05
     pictures[0] = 0.3 * known[1]  # the direction of row 1, yet nearer to row 3
     rows, distance = _pair(nearest(pictures.clone(), known.clone()), "the rows and the distances")
-    _tensor(rows, (4,), "the rows")
-    _tensor(distance, (4,), "the distances")
+    need_tensor(rows, (4,), "the rows")
+    need_tensor(distance, (4,), "the distances")
     require(not rows.is_floating_point(), "the first of the two are the distances; return rows first, as ints")
     flat = torch.cdist(pictures.flatten(1), known.flatten(1))
     right = flat.min(1)

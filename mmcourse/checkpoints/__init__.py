@@ -1,5 +1,7 @@
 """Weights of the course's own: made by a lesson's code with a longer budget, half precision, one file a lesson."""
 
+import json
+import os
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
@@ -28,8 +30,6 @@ def checkpoint(lesson, **modules):
     ValueError
         A module of another name or shape, or no module at all.
     """
-    import json
-
     from safetensors import SafetensorError, safe_open
 
     path = FOLDER / f"lesson_{lesson}.safetensors"
@@ -78,9 +78,6 @@ def save(lesson, modules, facts, folder=FOLDER):
     ValueError
         A weight that is not finite in half precision, or a file over five megabytes.
     """
-    import json
-    import os
-
     import torch
     from safetensors.torch import save as to_bytes
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mmcourse.inputs import check_mask, check_pictures, check_tensor
+from mmcourse.inputs import check_mask, check_pictures, check_tensor, keep
 
 
 def gumbel_softmax(logits, temperature, *, hard=False, generator=None):
@@ -18,12 +18,17 @@ def gumbel_softmax(logits, temperature, *, hard=False, generator=None):
     check_tensor("logits", logits, range(1, 9))
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0; got {temperature}")
-    uniform = torch.rand(logits.shape, generator=generator).clamp(1e-20).to(logits)
-    soft = ((logits - (-uniform.log()).clamp(1e-20).log()) / temperature).softmax(-1)
+    soft = ((logits + gumbel(logits, generator)) / temperature).softmax(-1)
     if not hard:
         return soft
     one = functional.one_hot(soft.argmax(-1), logits.shape[-1]).to(soft)
     return one + (soft - soft.detach())
+
+
+def gumbel(like, generator=None):
+    """Draw Gumbel noise, -log(-log(u)) with u uniform in (0, 1), of the shape, dtype and device of `like`."""
+    uniform = torch.rand(like.shape, generator=generator).clamp(1e-20).to(like)
+    return -(-uniform.log()).clamp(1e-20).log()
 
 
 class DiscreteVAE(nn.Module):
@@ -108,13 +113,13 @@ class _Layer(nn.Module):
         self.deep = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x, keep, past):
-        """One layer over `x` (B, T, width), which sees `keep` (B, 1, T, S); `past` gathers keys and values."""
+    def forward(self, x, mask, past):
+        """One layer over `x` (B, T, width), which sees `mask` (B, 1, T, S); `past` gathers keys and values."""
         now = self.three(self.first(x)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = now
         if past is not None:
             key, value = (torch.cat([old, new], 2) for old, new in zip(past, (key, value), strict=True))
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=keep)
+        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         x = x + self.drop(self.out(seen.transpose(1, 2).flatten(2)))
         return x + self.drop(self.deep(self.second(x))), (key, value)
 
@@ -167,26 +172,24 @@ class ImageTransformer(nn.Module):
         for place in range(self.places):
             x, past = self._run(x, words, mask, past)
             logits = self.out(x[:, -1]).float()
-            noise = torch.rand(logits.shape, generator=generator).clamp(1e-20).to(logits)
-            codes.append((logits - temperature * (-noise.log()).clamp(1e-20).log()).argmax(-1))
+            codes.append((logits + temperature * gumbel(logits, generator)).argmax(-1))
             x = (self.code(codes[-1]) + self.place[(place + 1) % self.places])[:, None]
         return torch.stack(codes, 1)
 
     def _prefix(self, words, mask):
-        mask = torch.ones(words.shape[:2], dtype=torch.bool, device=words.device) if mask is None else mask
-        words = self.word(torch.where(mask[..., None], words, 0.0))
+        words = self.word(keep(mask, words))
         return torch.cat([words, self.start.to(words).expand(len(words), 1, -1)], 1)
 
     def _run(self, x, words, mask, past=None):
         """Run the layers over new columns `x`; every column sees kept words, and codes up to its own."""
         total = x.shape[1] + (past[0][0].shape[2] if past else 0)
-        keep = torch.ones(len(x), 1, total, total, dtype=torch.bool, device=x.device).tril()
+        seen = torch.ones(len(x), 1, total, total, dtype=torch.bool, device=x.device).tril()
         if mask is not None:
-            keep[..., : words.shape[1]] &= mask[:, None, None]
-            keep |= torch.eye(total, dtype=torch.bool, device=x.device)  # a masked word sees itself: no empty softmax
+            seen[..., : words.shape[1]] &= mask[:, None, None]
+            seen |= torch.eye(total, dtype=torch.bool, device=x.device)  # a masked word sees itself: no empty softmax
         kept = []
         for layer, old in zip(self.layers, past or [None] * len(self.layers), strict=True):
-            x, now = layer(x, keep[:, :, -x.shape[1] :], old)
+            x, now = layer(x, seen[:, :, -x.shape[1] :], old)
             kept.append(now)
         return x, kept
 

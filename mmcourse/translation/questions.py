@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mmcourse.fusion import ConcatFusion
-from mmcourse.inputs import check_mask, check_tensor, keep, masked_mean
+from mmcourse.inputs import check_mask, check_tensor, keep, masked_mean, masked_softmax
 from mmcourse.representation import LSTMEncoder, TextEncoder
 
 JOINS, GATES, READERS = ("question", "concat", "attention", "film"), ("softmax", "sigmoid"), ("bag", "lstm")
@@ -45,7 +45,7 @@ class RegionAttention(nn.Module):
     def forward(self, regions, question, mask):
         scores = torch.einsum("bd,bpd->bp", self.query(question), regions) / math.sqrt(regions.shape[2])
         if self.gate == "softmax":
-            weights = keep(mask, torch.where(mask | ~mask.any(1, keepdim=True), scores, -torch.inf).softmax(1))
+            weights = masked_softmax(scores, mask)
         else:
             weights = keep(mask, (scores - SHUT).sigmoid())
         return self.value(torch.einsum("bp,bpd->bd", weights.to(regions.dtype), regions)), weights
@@ -189,11 +189,10 @@ class VQAModel(nn.Module):
             return self.nothing.expand_as(question), question.new_zeros(len(question), 0)
         turns = self.encoder(history.flatten(0, 1), mask.flatten(0, 1))[0].unflatten(0, history.shape[:2])
         said = mask.any(2)
-        some = said.any(1, keepdim=True)
         scores = torch.einsum("bd,brd->br", question, self.key(turns)) / math.sqrt(question.shape[1])
-        weights = keep(said, torch.where(said | ~some, scores, -torch.inf).softmax(1))
+        weights = masked_softmax(scores, said)
         found = self.recall((weights[..., None] * turns).sum(1))
-        return torch.where(some, found, self.nothing.to(found.dtype)), weights
+        return torch.where(said.any(1, keepdim=True), found, self.nothing.to(found.dtype)), weights
 
     def _check(self, features, questions, mask, regions, history, history_mask):
         """Raise for a bad input."""
