@@ -95,25 +95,61 @@ def disk():
 
 
 def data_sets():
-    """The data sets that need no action of yours are in the cache."""
+    """The data sets that need no action of yours are in the cache, whole and made by this version's recipe."""
     from mmcourse import data
 
-    wanted = [name for name, entry in data.REGISTRY.items() if entry.find is None]
-    missing = [name for name in wanted if not data.ready(name)]
+    wanted = {name: entry for name, entry in data.REGISTRY.items() if entry.find is None}
+    missing = [f"{name}{_state(entry)}" for name, entry in wanted.items() if not data.ready(name)]
     found = (
         f"not in {short_path(data.cache_folder())}: {', '.join(missing)}" if missing else f"{len(wanted)} sets ready"
     )
     return Finding("data", not missing, found, "python3 course.py data --all")
 
 
+def _state(entry):
+    """Say what is in the cache in place of a set that is not ready."""
+    from mmcourse import data
+
+    mine = Path(data.cache_folder()) / entry.folder_name()
+    if mine.exists():
+        return " (damaged)"
+    others = mine.parent.glob(f"{mine.name.rpartition('-')[0]}-{'[0-9a-f]' * 12}")
+    return " (made by an older version)" if any(others) else ""
+
+
 def widgets():
-    """ipywidgets is one of the two generations that the course supports."""
-    have = importlib.metadata.version("ipywidgets")
-    good = have.startswith(("7.7", "8."))
-    return Finding("widgets", good, f"ipywidgets {have}", "install 'ipywidgets>=7.7.1,<9' and restart JupyterLab")
+    """ipywidgets and JupyterLab's half of it belong together, and JupyterLab is not older than the course's floor."""
+    version, front = importlib.metadata.version, []
+    have, packages = version("ipywidgets"), {item.metadata["Name"] for item in importlib.metadata.distributions()}
+    if not have.startswith(("7.7", "8.")):
+        return Finding("widgets", False, f"ipywidgets {have}", "install 'ipywidgets>=7.7.1,<9' and restart JupyterLab")
+    if "jupyterlab_widgets" in packages:
+        front.append(f"jupyterlab_widgets {version('jupyterlab_widgets')}")
+        if version("jupyterlab_widgets").split(".")[0] != {"7": "1", "8": "3"}[have[0]]:
+            remedy = "they do not fit together, widgets stay blank: pip install -U ipywidgets jupyterlab_widgets"
+            return Finding("widgets", False, f"ipywidgets {have}, {front[0]}", remedy)
+    if "jupyterlab" in packages:
+        front.append(f"JupyterLab {version('jupyterlab')}")
+        if int(version("jupyterlab").split(".")[0]) < 4:
+            remedy = "an old front end: start JupyterLab with 'python3 course.py lab'"
+            return Finding("widgets", False, front[-1], remedy)
+    return Finding("widgets", True, ", ".join([f"ipywidgets {have}", *front]))
 
 
-CHECKS = (python, packages, torch, gpu, disk, data_sets, widgets)
+def sound():
+    """The synthesiser makes sound; whether anybody hears it is up to the browser."""
+    from mmcourse.data.voice import speak
+
+    try:
+        samples, rate = speak("one two three")
+    except (ImportError, OSError, RuntimeError, ValueError) as error:  # ValueError: it spoke, and was silent
+        remedy = "python -m pip install --force-reinstall espeakng-loader; sounds already in the cache still play"
+        return Finding("sound", False, f"{type(error).__name__}: {error}"[:120], remedy)
+    heard = "your browser plays it (silence? a muted tab or output)"
+    return Finding("sound", True, f"{len(samples) / rate:.1f} s of speech made; {heard}")
+
+
+CHECKS = (python, packages, torch, gpu, disk, data_sets, widgets, sound)
 
 
 def doctor():
