@@ -23,6 +23,7 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "mmcourse-installed.json"
 FIRST_DATA = ("emoji", "stocks")  # what lessons 00 and 01 load
 NEEDED_GB = 8
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Stop(Exception):
@@ -156,9 +157,23 @@ def step(number, text, action):
     say(f"[{number}] took {time.perf_counter() - began:.0f} s")
 
 
+def browser_test(rest):
+    """Do in JupyterLab, in a real browser, what a learner does in every lesson; pictures of it go to build/browser."""
+    if not any(map(shutil.which, CHROMIUM)):
+        raise Stop(
+            "These tests look at the pages in Chromium. On Debian and Ubuntu: sudo apt install chromium; then again."
+        )
+    if run([PYTHON, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('playwright'))"], check=False):
+        run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".[browser]"])
+    module("mmcourse.data", "--all")
+    return module("pytest", "tests/browser", *rest, check=False)
+
+
 def test(options, rest):
     """Run every test: style, units, doctests, checks, freshness, then every notebook."""
     ensure(options.torch_index)
+    if options.browser:
+        return browser_test(rest)
     scratch = ROOT / "build" / "test"
     scratch.mkdir(parents=True, exist_ok=True)
     os.environ.update(MMCOURSE_PROGRESS=str(scratch / "progress.json"), OMP_NUM_THREADS="1")
@@ -208,6 +223,7 @@ def main(arguments=None):
         sub = commands.add_parser(name, help=text, add_help=name in ("lab", "test"))
         if name == "test":
             sub.add_argument("--all", action="store_true", help="also run the solved notebooks strictly under quick")
+            sub.add_argument("--browser", action="store_true", help="only the lessons, in JupyterLab in Chromium")
     options, rest = parser.parse_known_args(arguments)
     try:
         return COMMANDS[options.command][0](options, rest)

@@ -157,3 +157,18 @@ def test_version_is_written_once_more_and_the_same():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == mmcourse.__version__
+
+
+def test_browser_tests_without_a_browser_are_one_sentence(house, monkeypatch, capsys):
+    monkeypatch.setattr(course.shutil, "which", lambda name: None)
+    assert course.main(["test", "--browser"]) == 1
+    assert "apt install chromium" in capsys.readouterr().out
+
+
+def test_browser_tests_bring_their_extra_and_run_nothing_else(house, monkeypatch):
+    ran, fails = house
+    fails.add("-c")  # playwright is not there
+    monkeypatch.setattr(course.shutil, "which", lambda name: name)
+    assert course.main(["test", "--browser", "-k", "03"]) == 0
+    assert [command[-1] for command in ran[-3:]] == [".[browser]", "--all", "03"]
+    assert ran[-1] == ["-m", "pytest", "tests/browser", "-k", "03"]
