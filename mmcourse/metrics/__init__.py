@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmcourse.metrics.segmentation import dice_score, hausdorff95
 from mmcourse.metrics.text import bleu, cider, document_frequencies, word_error_rate
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "bleu",
     "bootstrap_interval",
     "cider",
+    "dice_score",
     "document_frequencies",
+    "hausdorff95",
     "interval",
     "recall_at_k",
     "word_error_rate",
