@@ -174,6 +174,8 @@ def test(options, rest):
     ensure(options.torch_index)
     if options.browser:
         return browser_test(rest)
+    if options.colab:
+        return module("tools.colab", check=False)
     scratch = ROOT / "build" / "test"
     scratch.mkdir(parents=True, exist_ok=True)
     os.environ.update(MMCOURSE_PROGRESS=str(scratch / "progress.json"), OMP_NUM_THREADS="1")
@@ -224,6 +226,7 @@ def main(arguments=None):
         if name == "test":
             sub.add_argument("--all", action="store_true", help="also run the solved notebooks strictly under quick")
             sub.add_argument("--browser", action="store_true", help="only the lessons, in JupyterLab in Chromium")
+            sub.add_argument("--colab", action="store_true", help="only units and notebooks, with Colab's versions")
     options, rest = parser.parse_known_args(arguments)
     try:
         return COMMANDS[options.command][0](options, rest)

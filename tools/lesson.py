@@ -12,7 +12,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from tools import flow
+from tools import colab, flow
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -21,7 +21,6 @@ HEADER = re.compile(r"^# (\d+) (.+)\n\n\*\*(.+?\?)\*\* · (\d+) minutes · (need
 PICTURE = re.compile(r"!\[([^\]]*)\]\(flow: ([^)]+)\)")
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d+) ([●○]{3}) (\d+) min$", re.M)
 FOR_TOOLS = re.compile(r" +# (?:fmt|noqa)\b.*$", re.M)
-COLAB_LACKS = "av espeakng-loader jiwer pose-format pycocoevalcap rapidfuzz resvg_py sacrebleu"
 
 
 class LessonError(ValueError):
@@ -147,7 +146,7 @@ def _colab_cell():
     repository, version = project()
     source = (
         'import sys\n\nif "google.colab" in sys.modules:\n'
-        f'    %pip install -q --no-deps "mmcourse @ git+{repository}@v{version}" {COLAB_LACKS}'
+        f'    %pip install -q --no-deps "mmcourse @ git+{repository}@v{version}" {colab.LACKS}'
     )
     return nbformat.v4.new_code_cell(source, metadata={"tags": ["colab"]})
 
