@@ -2,6 +2,8 @@
 
 from mmcourse.data import (
     av_mnist,
+    brain,
+    brats,
     canonical,
     coco,
     deam,
@@ -111,6 +113,10 @@ ENTRIES = (
         load=digit_speech.load_digit_speech,
         table=digit_speech.digit_speech_table,
     ),
+    read_entry(
+        "brain", build=brain.build_brain, helpers=brain.BRAIN_RECIPE, load=brain.load_brain, table=brain.brain_table
+    ),
+    read_entry("brats", load=brats.load_brats, find=brats.brats_folder),
     read_entry("wordllama", build=pretrained.keep_files, load=pretrained.load_weights),
     read_entry("minilm", build=pretrained.keep_files, load=pretrained.load_weights),
     read_entry("efficientnet", build=pretrained.keep_files, load=pretrained.load_weights),
