@@ -62,8 +62,9 @@ class _BaseStacking(MetaEstimatorMixin, _BaseComposition):
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
         self.estimators_ = parallel(delayed(clone(model).fit)(X, y) for model in models)
         self.named_estimators_ = dict(zip(names, self.estimators_, strict=True))
-        for name in {"n_features_in_", "feature_names_in_"} & set(dir(self.estimators_[0])):
-            setattr(self, name, getattr(self.estimators_[0], name))
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimators_[0], name):  # a pipeline on text may not know how many features it saw
+                setattr(self, name, getattr(self.estimators_[0], name))
         columns = np.hstack(parallel(delayed(self._out_of_fold)(name, X, y, splits) for name in names))
         self.out_of_fold_rows_ = np.unique(np.concatenate([test for _, test in splits]))
         self.out_of_fold_ = columns[self.out_of_fold_rows_]
