@@ -209,6 +209,7 @@ COMMANDS = {
     "build": (passed_on("tools.build"), "make the notebooks from their sources: build [NN …] [--check]"),
     "train": (passed_on("tools.train"), "make the weights that a lesson ships, with its own code: train NN"),
     "slides": (passed_on("tools.slides"), "slides with speaker notes, one file, no network: slides NN … [--no-notes]"),
+    "plan": (passed_on("tools.plan"), "a timetable for a room: plan --minutes 180 --lessons 07,08; alone: ready paths"),
     "data": (passed_on("mmcourse.data"), "fetch data before you need it: data --all, or data NAME …"),
     "doctor": (passed_on("mmcourse.doctor"), "find out what is wrong with this installation"),
     "progress": (passed_on("mmcourse.check.progress"), "show which exercises you have solved"),
