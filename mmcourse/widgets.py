@@ -28,7 +28,8 @@ def explore(draw, **controls):
     """Show controls, and what `draw` makes of their values; every change draws again.
 
     The output holds a still picture of the starting values beside the live widget, so a page without a kernel shows
-    that picture. Sliders follow the arrow keys and draw when they come to rest.
+    that picture. Every control can be reached by Tab: sliders follow the arrow keys, the space bar opens a list (an arrow
+    alone would go to the next cell in JupyterLab) and ticks a box, Enter ends a text.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def explore(draw, **controls):
     widgets = {name: _control(name, value) for name, value in controls.items()}
     first = _render(draw, widgets)
     view = ipywidgets.Image(format="png") if isinstance(first, bytes) else ipywidgets.HTML()
+    if isinstance(first, bytes):
+        view.layout.align_self = "flex-start"  # its own size; stretched, it would not fit a window under its controls
     view.value = first
     message = ipywidgets.HTML()
     message.layout.display = "none"

@@ -32,6 +32,7 @@ def grey(png):
 def test_a_control_redraws_the_figure():
     box = explore(paint, level=(0, 10, 1))
     assert isinstance(box.view, ipywidgets.Image)
+    assert box.view.layout.align_self == "flex-start"  # not stretched beyond the window
     assert grey(box.view.value) == pytest.approx(0.5, abs=0.01)
     for level in (2, 9):
         box.controls["level"].value = level
