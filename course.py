@@ -169,6 +169,14 @@ def browser_test(rest):
     return module("pytest", "tests/browser", *rest, check=False)
 
 
+def site(options, rest):
+    """Build the course as web pages into build/site/html; nothing is run, and once installed no network is needed."""
+    ensure(options.torch_index)
+    if run([PYTHON, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('myst_nb'))"], check=False):
+        run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".[site]"])
+    return module("tools.site", *rest, check=False)
+
+
 def test(options, rest):
     """Run every test: style, units, doctests, checks, freshness, then every notebook."""
     ensure(options.torch_index)
@@ -210,6 +218,8 @@ COMMANDS = {
     "train": (passed_on("tools.train"), "make the weights that a lesson ships, with its own code: train NN"),
     "slides": (passed_on("tools.slides"), "slides with speaker notes, one file, no network: slides NN … [--no-notes]"),
     "plan": (passed_on("tools.plan"), "a timetable for a room: plan --minutes 180 --lessons 07,08; alone: ready paths"),
+    "guide": (passed_on("tools.guide"), "bring the facts in teaching/GUIDE.md up to date: guide [--check]"),
+    "site": (site, "the course as a book of web pages with search and glossary, offline: site [NN …] [--check]"),
     "data": (passed_on("mmcourse.data"), "fetch data before you need it: data --all, or data NAME …"),
     "doctor": (passed_on("mmcourse.doctor"), "find out what is wrong with this installation"),
     "progress": (passed_on("mmcourse.check.progress"), "show which exercises you have solved"),
