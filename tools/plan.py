@@ -12,6 +12,7 @@ import sys
 import tomllib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 from tools import lesson as lessons
 from tools.lesson import EXERCISE, ROOT, LessonError, tags
@@ -19,7 +20,14 @@ from tools.lesson import EXERCISE, ROOT, LessonError, tags
 PATHS = ROOT / "teaching" / "paths.toml"
 STRETCH, BREAK = 90, 15  # minutes of work before a break, minutes of a break
 LINE, FIGURE, PREDICTION, SECTION = 7, 50, 80, 60  # words that take as long
-CLOSE = ("The answer", "What can go wrong", "What articles say, what is true", "Three key points", "Quiz")
+CLOSE = (
+    "The answer",
+    "Open the envelope",
+    "What can go wrong",
+    "What articles say, what is true",
+    "Three key points",
+    "Quiz",
+)
 OPENING = "The question, and set-up"
 
 
@@ -91,6 +99,12 @@ def _shares(total, weights):
     return shares
 
 
+@cache
+def lesson_of(number):
+    """Return a lesson, read once."""
+    return lessons.read(lessons.find(number))
+
+
 def plan(numbers, minutes, home=(), skip=()):
     """Choose what fits.
 
@@ -113,7 +127,7 @@ def plan(numbers, minutes, home=(), skip=()):
     LessonError
         An unknown lesson, exercise or heading; or too little time, however much is left out.
     """
-    found = [part for number in numbers for part in parts(lessons.read(lessons.find(number)))]
+    found = [part for number in numbers for part in parts(lesson_of(number))]
     wanted = {*(f"Exercise {number}" for number in home), *skip}
     left = [part for part in found if part.name.rstrip(" ●○") in wanted or part.name in wanted]
     if len(left) != len(wanted):
@@ -162,7 +176,7 @@ def _with_breaks(kept, breaks):
 def show(numbers, minutes, start, **leave):
     """Return the timetable as text."""
     kept, left = plan(numbers, minutes, **leave)
-    read = {number: lessons.read(lessons.find(number)) for number in numbers}
+    read = {number: lesson_of(number) for number in numbers}
     lines, clock, last = [], start, None
     for part in kept:
         if part.lesson != last:

@@ -12,7 +12,7 @@ NUMBERS = [path.stem[:2] for path in lessons.sources()]
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_parts_add_up_to_what_the_lesson_states(number):
-    lesson = lessons.read(lessons.find(number))
+    lesson = plan.lesson_of(number)
     rows = plan.parts(lesson)
     assert sum(row.minutes for row in rows) == lesson.minutes
     assert min(row.minutes for row in rows) >= 1
@@ -25,7 +25,7 @@ def test_parts_add_up_to_what_the_lesson_states(number):
 @pytest.mark.parametrize("minutes", [110, 130, 180, 270, 400])
 def test_a_plan_fits_and_loses_nothing(minutes):
     numbers = ["07", "08", "13"]
-    everything = [part for number in numbers for part in plan.parts(lessons.read(lessons.find(number)))]
+    everything = [part for number in numbers for part in plan.parts(plan.lesson_of(number))]
     kept, left = plan.plan(numbers, minutes)
     breaks = [part for part in kept if part.name == "Break"]
     assert sum(part.minutes for part in kept) <= minutes
@@ -106,7 +106,7 @@ def test_ready_paths_fit_and_name_what_they_build_on(name, capsys):
     assert path["minutes"] in (45, 90, 180)
     outside, seen = set(), set()
     for number in path["lessons"]:
-        outside |= {other for other in plan.needed(lessons.read(lessons.find(number))) if other not in seen}
+        outside |= {other for other in plan.needed(plan.lesson_of(number)) if other not in seen}
         seen.add(number)
     assert sorted(outside) == path["assumes"]
     assert plan.main(["--path", name]) == 0
