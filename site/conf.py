@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.domains.std import StandardDomain
 
 from tools.formula import mathml
 
@@ -25,7 +26,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
+html_context = {"default_mode": "auto"}
 html_theme_options = {
+    "navbar_persistent": [],  # the search field stands in the sidebar
     "use_download_button": False,
     "use_fullscreen_button": False,
     "show_toc_level": 2,
@@ -50,7 +53,7 @@ def inline_math(writer, node):
 
 def block_math(writer, node):
     """Write a formula of its own as MathML; a wide one scrolls."""
-    writer.body.append(f'<div class="math">{mathml(node.astext(), "block")}</div>')
+    writer.body.append(f'<div class="formula">{mathml(node.astext(), "block")}</div>')
     raise nodes.SkipNode
 
 
@@ -68,5 +71,6 @@ def explain_terms(app, doctree, _):
 
 def setup(app):
     """Register the formulas and the glossary's tips."""
+    StandardDomain.object_types["term"].attrs["searchprio"] = 0  # found before any page that has the word
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("doctree-resolved", explain_terms)

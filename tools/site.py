@@ -4,6 +4,7 @@ Lessons come from the solved notebooks, whose outputs are used as they are: noth
 """
 
 import argparse
+import base64
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ from tools.lesson import ROOT, tags
 SITE = ROOT / "site"
 OUT = ROOT / "build" / "site"
 DETAILS = re.compile(r"\n?<details><summary>(.*?)</summary>\s*(.*?)\s*</details>", re.S)
+DRAWN = re.compile(r"\(data:image/svg\+xml;base64,([^)]+)\)")
 BADGE = re.compile(r"<!-- Generated.*?-->\n|\[!\[Open in Colab\][^\n]*\n", re.S)
 ALONE = ("image/png", "text/html", "text/plain")  # the first that an output has is shown
 
@@ -143,8 +145,25 @@ def _cards(found):
     return pages
 
 
+def _write_lesson(lesson, linker, folder):
+    """Write a lesson's notebook, and beside it its drawings, which Sphinx does not take from an address."""
+    made = notebook(lesson, nbformat.read(lesson.solved_path, as_version=4), linker)
+    drawings = []
+
+    def keep(match):
+        drawings.append(base64.b64decode(match[1]))
+        return f"({lesson.path.stem}-{len(drawings)}.svg)"
+
+    for cell in made.cells:
+        if cell.cell_type == "markdown":
+            cell.source = DRAWN.sub(keep, cell.source)
+    for number, drawing in enumerate(drawings, 1):
+        (folder / f"{lesson.path.stem}-{number}.svg").write_bytes(drawing)
+    (folder / f"{lesson.path.stem}.ipynb").write_text(nbformat.writes(made), encoding="utf-8")
+
+
 def prepare(found, folder):
-    """Write the book's sources; returns the lessons that have a solved notebook."""
+    """Write the book's sources: pages, and the notebooks of the lessons found, which all have been solved."""
     shutil.rmtree(folder, ignore_errors=True)
     terms = glossary.read()
     linker = glossary.Linker([term for term in terms if term.lesson in {lesson.number for lesson in found}])
@@ -159,8 +178,7 @@ def prepare(found, folder):
         path.write_text(text, encoding="utf-8")
     (folder / "lessons").mkdir()
     for lesson in found:
-        made = notebook(lesson, nbformat.read(lesson.solved_path, as_version=4), linker)
-        (folder / "lessons" / f"{lesson.path.stem}.ipynb").write_text(nbformat.writes(made), encoding="utf-8")
+        _write_lesson(lesson, linker, folder / "lessons")
 
 
 def sphinx(source, html):

@@ -84,6 +84,6 @@ def page(terms, found, parts):
         text.append(f"## `mmcourse.{room}`\n\n| name | what it is | lessons |\n|---|---|---|")
         for name, line in names(room).items():
             where = [f"[{int(x.number)}](lessons/{x.path.stem}.ipynb)" for x in found if name in calls[x.number]]
-            line = line.replace("``", "`").replace("|", "\\|")
+            line = line.replace("``", "`").replace("|", "\\|").replace("->", "→")
             text[-1] += f"\n| `{name}` | {line} | {', '.join(where) or '–'} |"
     return "\n\n".join(text) + "\n"
