@@ -11,10 +11,10 @@ CLASSES = ("background", "necrotic core", "oedema", "enhancing rim")
 PARTS = {"train": 80, "valid": 20, "test": 40}  # subjects
 HEALTHY = 3  # the first so many of every twenty subjects
 HEIGHTS = (-10, 2, 14, 26, 38, 50)  # of the slices, millimetres above the template's origin
-SIDES, VOXEL, FINER = (80, 64), 2.75, 2  # pixels; their side in millimetres; drawn so many times finer
+SIDES, VOXEL, FINER = (80, 64), 3.0, 2  # pixels; their side in millimetres; drawn so many times finer
 ORIGIN, MIDDLE = (98, 134, 72), (0, -17)  # voxel of the template's origin; middle of a slice, millimetres
 SLAB = slice(22, 162)  # of the template's voxels, from below to above
-SKULL = (1.0, 6.5)  # millimetres outside the brain at which the bone begins and ends
+SKULL = (1.0, 5.5)  # millimetres outside the brain at which the bone begins and ends
 # Signal of cerebrospinal fluid, grey and white matter, necrotic core, oedema and enhancing rim; CT in Hounsfield units.
 SIGNALS = {
     "t1": (0.22, 0.60, 0.86, 0.36, 0.60, 0.58),
@@ -50,7 +50,7 @@ def _template(files):
 
     grey, white = (volume(kind) / np.float32(255) for kind in ("gm", "wm"))
     near = distance_transform_edt(volume("t1") == 0) < 10
-    hull = distance_transform_edt(near) > 10  # the brain with its clefts closed
+    hull = distance_transform_edt(near) >= 10  # the brain with its clefts closed
     outside = distance_transform_edt(~hull) - distance_transform_edt(hull)
     return np.stack([grey, white, outside]).astype(np.float32)
 
@@ -111,11 +111,12 @@ def _anatomy(rng, points, template, tumour):
         middle, stretch, radius = tumour
         away = (points - middle) / stretch
         places = points - 0.3 * (points - middle) * np.exp(-(away**2).sum(0) / (2 * (1.3 * radius) ** 2))
-    bend = np.eye(3) * rng.uniform(0.98, 1.09, 3) + 0.03 * rng.standard_normal((3, 3))
+    bend = np.eye(3) * rng.uniform(0.99, 1.1, 3) + rng.uniform(-0.04, 0.04, (3, 3))
     centre = np.array([*MIDDLE, 20.0])[:, None, None, None]
     places = centre + np.einsum("ij,jzyx->izyx", bend, places - centre)
-    for spacing, size in ((45, 3.0), (18, 1.4)):
-        places = places + size * np.stack([_field(rng, points, spacing) for _ in range(3)])
+    for spacing, size in ((45, 2.5), (18, 1.3)):
+        shift = size * np.stack([_field(rng, points, spacing) for _ in range(3)])
+        places = places + shift - shift.mean((1, 2, 3), keepdims=True)
     indices = places + np.array(ORIGIN)[:, None, None, None] - np.array([0, 0, SLAB.start])[:, None, None, None]
     grey, white, outside = (map_coordinates(each, indices, order=1, mode="nearest") for each in template)
     both = np.maximum(grey + white, 1e-6)
@@ -221,7 +222,7 @@ def _coarse(values):
 def brain_table(folder):
     """Return one row a slice: subject, part, height in mm, whether healthy, and pixels of each label.
 
-    A pixel is a square of 2.75 mm, slices are 12 mm apart.
+    A pixel is a square of 3 mm, slices are 12 mm apart.
     """
     import pandas as pd
 
@@ -240,7 +241,7 @@ def brain_table(folder):
 def load_brain(folder):
     """Return simulated slices of brains in five contrasts, and the label of every pixel; groups are subjects.
 
-    Each subject has six axial slices, 12 mm apart, of 80 by 64 pixels of 2.75 mm: the front is at the top, the
+    Each subject has six axial slices, 12 mm apart, of 80 by 64 pixels of 3 mm: the front is at the top, the
     subject's right at the left. MRI (t1, t1c, t2, flair) is without skull as in BraTS, 0 outside the brain, and 1 for
     the brightest half percent of the subject's brain. CT shows 0 to 80 Hounsfield units as 0 to 1, and the skull.
     Labels: 0 background, 1 necrotic or not enhancing core, 2 oedema, 3 enhancing rim (4 in BraTS before 2023). 15 % of

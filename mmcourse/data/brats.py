@@ -37,7 +37,7 @@ def load_brats(_=None, *, folder=None, limit=None):
     """Return slices of real brains in four MRI contrasts, and the label of every pixel; groups are patients.
 
     BraTS has no CT. Each case gives six axial slices, 12 mm apart around the middle of the volume, of 80 by 64 pixels
-    of 2.75 mm: turned so that the front is at the top and the patient's right at the left, cut out around the middle,
+    of 3 mm: turned so that the front is at the top and the patient's right at the left, cut out around the middle,
     and averaged down. A contrast is 1 at the brightest half percent of a case's brain in these slices and 0 outside.
     Labels: 0 background, 1 necrotic or not enhancing core, 2 oedema, 3 enhancing, which is 4 in the files before 2023.
     The official validation and test parts have no labels, so 70, 10 and 20 % of the patients of the training part are

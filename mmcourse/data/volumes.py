@@ -91,7 +91,7 @@ def read_volume(path, whole=True):
 
 
 def _shrunk(picture, sides, how):
-    """Cut 220 by 176 mm out of the middle of a slice and resize it to (80, 64), float32."""
+    """Cut 240 by 192 mm out of the middle of a slice and resize it to (80, 64), float32."""
     from PIL import Image
 
     need = [pixels * VOXEL / side for pixels, side in zip(SIDES, sides, strict=True)]

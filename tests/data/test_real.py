@@ -210,3 +210,22 @@ def test_a_question_on_emoji_scenes_does_not_tell_its_answer():
     assert right["seen"] == pytest.approx(0.25, abs=0.01)  # as its card says
     assert right["unseen"] == pytest.approx(0.21, abs=0.01)
     assert right["valid"] < 0.28
+
+
+def test_brain():
+    need("brain")
+    table, splits = data.table("brain"), data.load("brain")
+    assert_disjoint(splits)
+    assert [len(split) for split in parts(splits)] == [480, 120, 240]
+    assert table[table["healthy"]].groupby("part")["subject"].nunique().to_dict() == {
+        "train": 12,
+        "valid": 3,
+        "test": 6,
+    }
+    inputs, target = splits.test.arrays()
+    for scans in inputs.values():  # no head is cut off
+        assert not scans[..., [0, -1]].any()
+        assert not scans[:, :, [0, -1]].any()
+    bright = inputs["flair"][:, 0] > 0.8
+    overlap = [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in zip(bright, target > 0, strict=True) if b.any()]
+    assert 0.2 < np.mean(overlap) < 0.7  # a threshold finds something, and not enough
