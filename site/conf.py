@@ -23,6 +23,7 @@ html_math_renderer = "mathml"
 html_static_path = [str(HERE / "static")]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_use_index = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
@@ -69,8 +70,15 @@ def explain_terms(app, doctree, _):
             link["classes"].append("term")
 
 
+def forget_index(app, env):
+    """Leave the general index out: each of its entries is a term, which the search would show twice."""
+    env.domains.index_domain.entries.clear()
+    return []
+
+
 def setup(app):
     """Register the formulas and the glossary's tips."""
+    app.connect("env-updated", forget_index)
     StandardDomain.object_types["term"].attrs["searchprio"] = 0  # found before any page that has the word
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("doctree-resolved", explain_terms)

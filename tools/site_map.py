@@ -22,28 +22,31 @@ ROOMS = (
 )
 
 
-def _files(room):
-    """Return the files of a room, its __init__ first."""
+def _trees(room):
+    """Return the parsed files of a room, the one that names its public parts first, and those that it hands on."""
     folder = PACKAGE / room
-    return sorted(folder.glob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+    paths = sorted(folder.glob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    for node in trees[0].body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmcourse."):
+            path = ROOT.joinpath(*node.module.split(".")).with_suffix(".py")
+            trees += [ast.parse(path.read_text(encoding="utf-8"))] if path.is_file() else []
+    return trees
 
 
 def names(room):
     """Return {public name: first sentence of its docstring} of a room, read without importing it."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in _files(room)]
-    public, texts = [], {}
+    trees = _trees(room)
+    public, texts = set(), {}
+    for node in trees[0].body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("__all__", "_HOMES"):
+            public |= {part.value for part in _listed(node.value) if isinstance(part, ast.Constant)}
     for tree in trees:
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                texts.setdefault(node.name, (ast.get_docstring(node) or "").split("\n\n")[0].replace("\n", " "))
-            elif (
-                isinstance(node, ast.Assign)
-                and tree is trees[0]
-                and ast.unparse(node.targets[0]) in ("__all__", "_HOMES")
-            ):
-                public += [part.value for part in _listed(node.value) if isinstance(part, ast.Constant)]
-    public = public or [name for name in texts if not name.startswith("_")]
-    return {name: texts[name] for name in sorted(set(public), key=str.lower) if name in texts}
+                texts.setdefault(node.name, " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split()))
+    public = public or {name for name in texts if not name.startswith("_")}
+    return {name: texts[name] for name in sorted(public, key=str.lower) if name in texts}
 
 
 def _listed(value):
