@@ -222,7 +222,7 @@ COMMANDS = {
     "site": (site, "the course as a book of web pages with search and glossary, offline: site [NN …] [--check]"),
     "data": (passed_on("mmcourse.data"), "fetch data before you need it: data --all, or data NAME …"),
     "doctor": (passed_on("mmcourse.doctor"), "find out what is wrong with this installation"),
-    "progress": (passed_on("mmcourse.check.progress"), "show which exercises you have solved"),
+    "progress": (passed_on("mmcourse.check.classroom"), "show which exercises you have solved; --class FOLDER: a room"),
 }
 
 
