@@ -116,7 +116,7 @@ class SharedSpecific(nn.Module):
     H. Wang et al., "Multi-modal learning with missing modality via shared-specific feature modelling", CVPR 2023.
     """
 
-    def __init__(self, contrasts, shared=8, specific=2):
+    def __init__(self, contrasts, shared=6, specific=2):
         super().__init__()
         if min(contrasts, shared) < 1 or specific < 0:
             raise ValueError(
