@@ -66,4 +66,4 @@ def test_no_data_and_no_notebook_pictures_are_committed():
         pytest.skip("not a git checkout")
     ours = "mmcourse/checkpoints/"  # trained by lessons of ours
     kinds = {Path(name).suffix for name in files.stdout.splitlines() if not name.startswith(ours)}
-    assert kinds <= {"", ".py", ".md", ".toml", ".yml", ".ipynb", ".txt", ".yaml"}
+    assert kinds <= {"", ".py", ".md", ".toml", ".yml", ".ipynb", ".txt", ".yaml", ".html", ".css"}
