@@ -58,6 +58,7 @@ def explore(draw, **controls):
     view = ipywidgets.Image(format="png") if isinstance(first, bytes) else ipywidgets.HTML()
     if isinstance(first, bytes):
         view.layout.align_self = "flex-start"  # its own size; stretched, it would not fit a window under its controls
+        view.layout.margin = "0"  # or a wide figure would need a scroll bar
     view.value = first
     message = ipywidgets.HTML()
     message.layout.display = "none"

@@ -13,7 +13,7 @@ WALK = """async ([check, selector]) => {
     return [...new Set(found)]
 }"""
 
-OVERFLOW = """part => part.scrollWidth <= part.clientWidth + 1 ? [] :
+OVERFLOW = """part => part.scrollWidth <= part.clientWidth + 1 || getComputedStyle(part).overflowX === 'visible' ? [] :
     [`${part.scrollWidth} pixels in ${part.clientWidth}: ${part.textContent.trim().slice(0, 60)}`]"""
 
 BROKEN = """part => {
@@ -48,19 +48,28 @@ FAINT = """part => {
     return found
 }"""
 
+RAW = """part => [...part.querySelectorAll('details, p, li, td')].flatMap(one => {
+    const copy = one.cloneNode(true)
+    for (const code of copy.querySelectorAll('code, pre, mjx-container, script')) code.remove()
+    return copy.textContent.match(/`[^`]+`|\\*\\*[^*]+\\*\\*|\\]\\([^)]+\\)/g) ?? []
+})"""
+
 OURS = ".jp-OutputArea-output, .jp-RenderedMarkdown"
 
 
 def overflow(lesson):
     """List outputs and texts that are wider than their place, so that a part is hidden."""
-    return lesson.page.evaluate(
-        WALK, [OVERFLOW, f"{OURS}, .jp-OutputArea-output :is(pre, table, p, div):not([class*=noUi])"]
-    )
+    return lesson.page.evaluate(WALK, [OVERFLOW, f"{OURS}, .jp-OutputArea-output :is(pre, div), .cm-scroller"])
 
 
 def broken_words(lesson):
     """List words that begin in one line and end in the next."""
     return lesson.page.evaluate(WALK, [BROKEN, OURS])
+
+
+def raw_markdown(lesson):
+    """List marks of markdown that are shown as they are, as inside a block of HTML."""
+    return lesson.page.evaluate(WALK, [RAW, ".jp-RenderedMarkdown"])
 
 
 def faint_text(lesson):

@@ -134,8 +134,8 @@ class Lesson:
         self.page.keyboard.press("Shift+Enter")
         self.page.wait_for_function(
             f"([index, before]) => {{ {NOTEBOOK} const {{model}} = book.widgets[index];"
-            "return model.executionState === 'idle' && model.executionCount > before }",
-            arg=[index, before or 0],
+            "return model.executionState === 'idle' && model.executionCount !== before }",
+            arg=[index, before],
             timeout=PATIENCE,
         )
         return "".join(output.get("text", "") for output in self.state()[index]["outputs"])

@@ -2,7 +2,7 @@
 
 import pytest
 from answers import attempt
-from looks import broken_words, faint_text, overflow
+from looks import broken_words, faint_text, overflow, raw_markdown
 from room import PATIENCE, VIEW
 
 TYPED = {"13": "bird", "15": "red star", "17": "two"}  # what goes into a lesson's text box
@@ -68,8 +68,12 @@ def press(lesson, control):
     if kind == "slider":
         key("ArrowLeft" if control.evaluate(AT_END) else "ArrowRight")
     elif kind == "list":  # the arrows alone would go to the next cell
-        for name in ("Space", "ArrowUp" if control.evaluate(AT_END) else "ArrowDown", "Enter"):
-            key(name)
+        way = "ArrowUp" if control.evaluate(AT_END) else "ArrowDown"
+        key("Space")
+        lesson.page.wait_for_function("me => me.matches(':open')", arg=control.element_handle())
+        key(way)
+        key("Enter")
+        lesson.page.wait_for_function("me => !me.matches(':open')", arg=control.element_handle())
     elif kind == "checkbox":
         key("Space")
     else:
@@ -111,8 +115,9 @@ def test_an_exercise_from_wrong_to_right(lesson):
 
 
 def none(found):
-    """Fail with all that was found."""
-    assert not found, "\n".join(["", *found])
+    """Fail with all that was found, printed."""
+    print("", *found, sep="\n")
+    assert not found
 
 
 def test_nothing_is_cut_off(lesson):
@@ -121,6 +126,10 @@ def test_nothing_is_cut_off(lesson):
 
 def test_no_word_is_broken(lesson):
     none(broken_words(lesson))
+
+
+def test_no_mark_of_markdown_is_shown(lesson):
+    none(raw_markdown(lesson))
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
