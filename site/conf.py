@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.domains.std import StandardDomain
 
 from tools.formula import mathml
@@ -59,7 +60,12 @@ def block_math(writer, node):
 
 
 def explain_terms(app, doctree, _):
-    """Let every link to the glossary show the definition when the mouse rests on it."""
+    """Let every link to the glossary show the definition when the mouse rests on it.
+
+    Entries of the general index, which are the terms again, are dropped: the search would show each term twice.
+    """
+    for entry in list(doctree.findall(addnodes.index)):
+        entry.parent.remove(entry)
     terms = tomllib.loads((HERE / "glossary.toml").read_text(encoding="utf-8"))["term"]
     texts = {term["name"].lower(): " ".join(term["text"].split()) for term in terms}
     places = {place: texts.get(name, "") for name, (_, place) in app.env.domains.standard_domain._terms.items()}
@@ -70,15 +76,8 @@ def explain_terms(app, doctree, _):
             link["classes"].append("term")
 
 
-def forget_index(app, env):
-    """Leave the general index out: each of its entries is a term, which the search would show twice."""
-    env.domains.index_domain.entries.clear()
-    return []
-
-
 def setup(app):
     """Register the formulas and the glossary's tips."""
-    app.connect("env-updated", forget_index)
     StandardDomain.object_types["term"].attrs["searchprio"] = 0  # found before any page that has the word
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("doctree-resolved", explain_terms)
