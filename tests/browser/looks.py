@@ -21,7 +21,7 @@ BROKEN = """part => {
     const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT)
     for (let node; node = walker.nextNode();) {
         if (node.parentElement.closest('mjx-container, script, style')) continue
-        for (const word of node.data.matchAll(/[\\p{L}\\p{N}_]+/gu)) {
+        for (const word of node.data.matchAll(/[\\p{Script=Latin}\\p{Script=Cyrillic}\\p{Script=Greek}\\p{N}_]+/gu)) {
             range.setStart(node, word.index); range.setEnd(node, word.index + word[0].length)
             const lines = new Set([...range.getClientRects()].filter(r => r.width).map(r => Math.round(r.bottom)))
             if (lines.size > 1) found.push(`${word[0]} is broken in: ${node.data.slice(Math.max(0, word.index - 30), word.index + 30).trim()}`)
@@ -43,7 +43,7 @@ FAINT = """part => {
         if (!node.data.trim() || !holder.checkVisibility() || holder.closest('mjx-assistive-mml, script, style, svg, button, .jp-InternalAnchorLink')) continue
         const ink = light(numbers(getComputedStyle(holder).color)), paper = light(behind(holder))
         const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05)
-        if (contrast < 4.5) found.push(`contrast ${contrast.toFixed(1)}: ${node.data.trim().slice(0, 40)}`)
+        if (contrast.toFixed(1) < 4.5) found.push(`contrast ${contrast.toFixed(1)}: ${node.data.trim().slice(0, 40)}`)
     }
     return found
 }"""
