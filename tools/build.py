@@ -257,13 +257,14 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         found = [lessons.read(path) for path in lessons.sources()]
-        wanted = [x for x in found if not options.lessons or x.number in options.lessons]
+        everything = [*found, *map(lessons.read, lessons.extras())]
+        wanted = [x for x in everything if not options.lessons or x.number in options.lessons]
         if options.check:
-            faults = [f for x in wanted for f in (*style.source_faults(x), *stale(x))] + orphans(found)
+            faults = [f for x in wanted for f in (*style.source_faults(x), *stale(x))] + orphans(everything)
             if readme(found) != (ROOT / "README.md").read_text(encoding="utf-8"):
                 faults.append("README.md: its table of lessons is stale; run: python3 course.py build")
         else:
-            faults = [f for x in wanted for f in build(x, options.force)] + orphans(found)
+            faults = [f for x in wanted for f in build(x, options.force)] + orphans(everything)
             _write(ROOT / "README.md", readme(found))
     except lessons.LessonError as error:
         faults = [str(error)]

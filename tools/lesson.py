@@ -17,7 +17,7 @@ from tools import colab, flow
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
-HEADER = re.compile(r"^# (\d+) (.+)\n\n\*\*(.+?\?)\*\* · (\d+) minutes · (needs .+)$", re.M)
+HEADER = re.compile(r"^# (?:(\d+) )?(.+)\n\n\*\*(.+?\?)\*\* · (\d+) minutes · (needs .+)$", re.M)
 PICTURE = re.compile(r"!\[([^\]]*)\]\(flow: ([^)]+)\)")
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d+) ([●○]{3}) (\d+) min$", re.M)
 FOR_TOOLS = re.compile(r" +# (?:fmt|noqa)\b.*$", re.M)
@@ -29,7 +29,7 @@ class LessonError(ValueError):
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: its number ("01"), file, header fields and cells (a notebook as jupytext reads it)."""
+    """One lesson: its number ("01"; an extra's first word), file, header fields and cells (as jupytext reads them)."""
 
     number: str
     path: Path
@@ -57,6 +57,11 @@ def sources(folder=NOTEBOOKS):
     return sorted((folder / "lessons").glob("[0-9][0-9]_*.py"))
 
 
+def extras(folder=NOTEBOOKS):
+    """List the sources of notebooks that are no lessons: built and run alike, without exercises and number."""
+    return sorted((folder / "lessons").glob("[a-z]*.py"))
+
+
 def read(path):
     """Read one lesson source.
 
@@ -68,18 +73,20 @@ def read(path):
     path = Path(path)
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
     found = HEADER.search(notebook.cells[0].source) if notebook.cells else None
-    if not found or found[1] != str(int(path.stem[:2])):
+    number = path.stem.split("_")[0]
+    wanted = str(int(number)) if number.isdigit() else None
+    if not found or found[1] != wanted:
         raise LessonError(
-            f"{path.name}: the first cell must hold '# {int(path.stem[:2])} Title', then "
+            f"{path.name}: the first cell must hold '# {wanted or ''} Title', then "
             "'**The question?** · 60 minutes · needs lesson 0'"
         )
     _, title, question, minutes, needs = found.groups()
-    return Lesson(path.stem[:2], path, title, question, int(minutes), needs, notebook)
+    return Lesson(number, path, title, question, int(minutes), needs, notebook)
 
 
 def find(number):
     """Return the source of a lesson by its number ("01")."""
-    match = [path for path in sources() if path.stem.startswith(number)]
+    match = [path for path in (*sources(), *extras()) if path.stem.split("_")[0] == number]
     if not match:
         raise LessonError(f"there is no lesson {number} in notebooks/lessons")
     return match[0]
@@ -174,7 +181,8 @@ def notebook(lesson, solved):
             cell.metadata["jupyter"] = {"source_hidden": True}
     cells[0].source = _title(lesson, cells[0].source)
     cells.insert(1, _colab_cell())
-    cells.append(nbformat.v4.new_code_cell(f'mm.progress("{lesson.number}")', metadata={"tags": ["progress"]}))
+    if lesson.number.isdigit():
+        cells.append(nbformat.v4.new_code_cell(f'mm.progress("{lesson.number}")', metadata={"tags": ["progress"]}))
     seen = {}
     for cell in cells:
         name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]

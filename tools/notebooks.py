@@ -7,13 +7,14 @@ import xml.etree.ElementTree as ElementTree
 
 import nbformat
 
-from tools.lesson import NOTEBOOKS, ROOT
+from tools.lesson import NOTEBOOKS, ROOT, extras, sources
 
 
 def wanted(profile):
     """List the notebooks of a run: the learner's and the solved ones under smoke, the solved ones under quick."""
-    solved = sorted((NOTEBOOKS / "solutions").glob("[0-9][0-9]_*.ipynb"))
-    return solved if profile == "quick" else [*sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")), *solved]
+    names = [f"{path.stem}.ipynb" for path in (*sources(), *extras())]
+    solved = [NOTEBOOKS / "solutions" / name for name in names]
+    return solved if profile == "quick" else [*(NOTEBOOKS / name for name in names), *solved]
 
 
 def shortfalls(report, notebooks):

@@ -16,7 +16,11 @@ SECONDS = re.compile(r"about \d+ (s\b|seconds)")
 
 def source_faults(lesson):
     """Check everything that can be seen without running the lesson."""
-    faults = [f"{lesson.path.name}: {fault}" for rule in RULES for fault in rule(lesson)]
+    faults = [
+        f"{lesson.path.name}: {fault}"
+        for rule in (RULES if lesson.number.isdigit() else EXTRA)
+        for fault in rule(lesson)
+    ]
     return faults
 
 
@@ -216,7 +220,8 @@ def figures(lesson):
                 yield f"cell {i}: a picture needs alt text of at least 20 characters"
 
 
-RULES = (sizes, skeleton, exercises, running, claims, figures)
+EXTRA = (sizes, running, figures)  # for a notebook that is no lesson
+RULES = (*EXTRA, skeleton, exercises, claims)
 
 
 def solved_faults(name, notebook, written_bytes):
@@ -242,6 +247,6 @@ def solved_faults(name, notebook, written_bytes):
         before = next((c.source for c in reversed(cells[:i]) if c.cell_type == "markdown"), "")
         if cpu > 10 and "setup" not in tags(cell) and not SECONDS.search(before):
             faults.append(f"cell {i + 1} takes {cpu:.0f} CPU seconds; say so just before it ('about {cpu:.0f} s')")
-    if "claim " not in printed:
+    if "claim " not in printed and not any(name.startswith(path.stem) for path in lessons.extras()):
         faults.append("prints no claim")
     return [f"{name}: {fault}" for fault in faults]

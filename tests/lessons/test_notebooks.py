@@ -44,6 +44,6 @@ def test_notebook_without_code_is_refused(tmp_path, monkeypatch):
 
 
 def test_every_lesson_is_among_the_runs():
-    stems = [path.stem for path in lessons.sources()]
+    stems = [path.stem for path in (*lessons.sources(), *lessons.extras())]
     assert [path.stem for path in notebooks.wanted("quick")] == stems
     assert [path.stem for path in notebooks.wanted("smoke")] == stems * 2
