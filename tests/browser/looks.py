@@ -40,7 +40,7 @@ FAINT = """part => {
     const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT)
     for (let node; node = walker.nextNode();) {
         const holder = node.parentElement
-        if (!node.data.trim() || !holder.checkVisibility() || holder.closest('mjx-assistive-mml, script, style, svg, button, .jp-InternalAnchorLink')) continue
+        if (!node.data.trim() || !holder.checkVisibility() || holder.closest('mjx-assistive-mml, script, style, svg, button, .jp-InternalAnchorLink, .jp-RenderedMarkdown pre')) continue
         const ink = light(numbers(getComputedStyle(holder).color)), paper = light(behind(holder))
         const contrast = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05)
         if (contrast.toFixed(1) < 4.5) found.push(`contrast ${contrast.toFixed(1)}: ${node.data.trim().slice(0, 40)}`)
