@@ -3,10 +3,12 @@
 import importlib.util
 import json
 import re
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
+import course
 from tools import glossary, site, site_check, site_map
 from tools import lesson as lessons
 from tools.lesson import ROOT
@@ -172,6 +174,16 @@ def test_the_map_sees_imports_attributes_and_the_short_name():
     found = site_map.used(lesson)
     assert {"ConcatFusion", "GatedFusion", "fit"} <= found
     assert "dtw" not in found
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_command_installs_the_extra_only_when_it_is_missing(missing, monkeypatch):
+    ran = []
+    monkeypatch.setattr(course, "ensure", lambda torch_index: None)
+    monkeypatch.setattr(course, "run", lambda command, check=True: ran.append(command[1:]) or int(missing))
+    course.site(SimpleNamespace(torch_index=None), ["--check"])
+    assert [command[-1] == ".[site]" for command in ran[1:-1]] == [True] * missing
+    assert ran[-1] == ["-m", "tools.site", "--check"]
 
 
 # --- the check of the built pages ------------------------------------------------------------------------------------
