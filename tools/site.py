@@ -140,7 +140,9 @@ def _cards(found):
             pages["data/index.md"] = path.read_text(encoding="utf-8") + _toctree("Cards", names)
             continue
         text = path.read_text(encoding="utf-8").rstrip()
-        named = f"Lessons that name it: {', '.join(users[path.stem])}." if path.stem in users else "No lesson names it."
+        named = (
+            f"Loaded in lessons {', '.join(users[path.stem])}." if path.stem in users else "No lesson loads it by name."
+        )
         pages[f"data/{path.name}"] = f"{text}\n\n## Lessons\n\n{named}\n"
     return pages
 
