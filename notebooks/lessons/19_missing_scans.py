@@ -1,0 +1,811 @@
+# %% [markdown]
+# # 19 Tumour segmentation with missing scans
+#
+# **Can you still find the tumour when a scan is missing?** · 90 minutes · needs lessons 5 and 10
+#
+# ![Up to five scans of one head, some missing, go into encoders; what they share is averaged, what is specific stands side by side, and a U-Net marks the tumour](flow: T1 -> mean of what is shared; FLAIR -> mean of what is shared; CT, if there -> mean of what is shared; FLAIR -> side by side; T1 -> side by side; mean of what is shared -> U-Net; side by side -> U-Net; U-Net -> tumour)
+#
+# A head can be scanned in many ways, and hospitals do not agree on which. You will build the network that marks tumours, take
+# scans away from it, and find out what saves it, and what only seems to.
+
+# %% tags=["setup"]
+import mmcourse as mm
+from mmcourse import check, colearning, fusion, metrics, plotting, widgets
+
+mm.setup(seed=0)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 Five ways to look into a head
+#
+# **These heads are synthetic**: one averaged brain, bent into 140 subjects, with contrasts and tumours drawn by rules. (BraTS,
+# the public set, has no CT; profile `full` reads your copy, and then four contrasts do what five do here.) Each subject has six
+# slices. Everything is averaged down to half its resolution, so that a minute of training goes far. (Code that only
+# loads, draws or keeps score is folded.)
+
+# %% tags=["further"]
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mmcourse.data.brain import VOXEL
+from mmcourse.metrics import bootstrap_interval
+
+device = mm.device()
+NAME = mm.per_profile(smoke="brain", quick="brain", full="brats")
+NAME = NAME if mm.data.ready(NAME) else "brain"
+SHRINK = mm.per_profile(smoke=2, quick=2, full=1)
+MM = SHRINK * VOXEL  # millimetres a pixel
+MOST = mm.per_profile(smoke=6, quick=None, full=None)  # subjects of a part
+splits = mm.load(NAME)
+CONTRASTS = tuple(splits.train[0][0])
+M = len(CONTRASTS)
+
+# %% [markdown]
+# A pixel is **tumour** when at least half of it is, whichever of the tumour's three parts: necrotic core, oedema (swelling) or
+# enhancing rim. We mark it as a whole.
+
+# %% tags=["further"]
+DATA = {}
+for part in ("train", "valid", "test"):
+    inputs, labels = getattr(splits, part).arrays()
+    groups = torch.as_tensor(np.unique(getattr(splits, part).groups, return_inverse=True)[1])
+    rows = groups < (MOST or len(groups))
+    x = torch.tensor(np.concatenate([inputs[name] for name in CONTRASTS], 1))[rows]
+    share = torch.tensor(labels > 0).float()[rows]
+    x, share = functional.avg_pool2d(x, SHRINK), functional.avg_pool2d(share, SHRINK)
+    DATA[part] = x.to(device), (share >= 0.5).to(device), groups[rows]
+ILL = {p: [g for g in range(int(who.max()) + 1) if y[who == g].any()] for p, (_, y, who) in DATA.items()}
+for part, (x, _, who) in DATA.items():
+    print(
+        f"{part:5} {int(who.max()) + 1} subjects, {len(ILL[part])} with a tumour, slices of {tuple(x.shape[2:])} pixels"
+    )
+
+# %% [markdown]
+# One subject of the training part in all contrasts:
+
+# %% tags=["further"]
+x, y, who = DATA["train"]
+k = int(y[who == ILL["train"][2]].flatten(1).sum(1).argmax()) + int((who == ILL["train"][2]).nonzero()[0])
+figure, axes = plt.subplots(1, M + 1, figsize=(2.1 * (M + 1), 3))
+for spot, scan, name in zip(axes, [*x[k].cpu(), y[k].cpu()], [*CONTRASTS, "tumour"], strict=True):
+    spot.imshow(scan, cmap="gray", vmin=0, vmax=1)
+    spot.set(xticks=(), yticks=(), title=name.upper() if name != "tumour" else name)
+
+# %% [markdown] tags=["alt"]
+# *Figure: the same slice of a head as T1, T1C, T2, FLAIR and CT, and the mask of its tumour. The tumour is hard to see in T1 and CT, bright in T2 and FLAIR, and
+# has a bright rim in T1C. Fluid is bright in T2 and dark in FLAIR. Only CT shows the skull.*
+
+# %% [markdown]
+# Four come from one magnetic resonance scanner (MRI) with different settings: **T1** shows anatomy; **T1c** is T1 after a contrast agent, which makes
+# the living rim of a tumour light up, and vessels too; **T2** shows water: swelling, but also all fluid; **FLAIR** is T2 with the fluid
+# switched off. **CT** uses X-rays: quick, cheap, poor in soft tissue.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** You must give up one of the five. Which would a network miss most? And which could it do without?
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 How good is a mask?
+#
+# Let a model say "no tumour" everywhere:
+
+# %%
+_, truth, _ = DATA["train"]
+print(f"pixel accuracy of never seeing a tumour: {1 - truth.float().mean():.3f}")
+
+# %% [markdown]
+# Useless, and nearly perfect. **Dice** looks only at the two masks, prediction $A$ and truth $B$: twice what they
+# share, over what they hold together.
+#
+# $$\text{Dice} = \frac{2\,|A \cap B|}{|A| + |B|}$$
+#
+# Equal masks score 1, masks with nothing in common 0. And a healthy subject, rightly called healthy, scores $0/0$. Somebody has to
+# decide what that is; libraries decide differently (end of the lesson). Here two empty masks agree: 1.
+
+# %% [markdown]
+# ### Exercise 19.1 ●○○ 5 min
+# Write `dice_score(prediction, target)`: two bool tensors of the same shape, such as (H, W). Return one number, Dice as above; exactly 1.0 if both are
+# empty, exactly 0 if just one is. Example: `[True, True, False]` and `[False, True, True]` give 0.5.
+# <details><summary>Hint: the idea</summary>Count what is in both with &, and the two masks on their own. Look at the sum before you divide.</details>
+# <details><summary>Hint: pseudocode</summary>total = number in prediction + number in target; if total is 0 return 1.0; else 2 * number in both / total</details>
+
+
+# %% tags=["exercise"]
+def dice_score(prediction, target):
+    ### BEGIN SOLUTION
+    total = int(prediction.sum()) + int(target.sum())
+    return 2 * int((prediction & target).sum()) / total if total else 1.0
+    ### END SOLUTION
+
+
+# %%
+check.ex19_1(dice_score)
+
+# %% [markdown]
+# Dice counts area; it does not ask *where* the mistakes are. A surgeon does. The **Hausdorff distance** walks along the outline of one mask and
+# measures, at each point, how far away the other's outline is. The very largest distance would hang on a single stray pixel, so the
+# 95th percentile is taken; then the same in the other direction, and the larger of the two counts:
+#
+# $$\text{HD95} = \max\big(P_{95}\{d(a, \partial B)\},\ P_{95}\{d(b, \partial A)\}\big)$$
+
+# %% [markdown]
+# ### Exercise 19.2 ●●○ 8 min
+# Write `outline_distance(a, b)`: float tensors (n, 2) and (m, 2), the points of two outlines in millimetres. Return one number. For every point of `a` take the
+# (Euclidean) distance to the nearest point of `b`, and of these the 95th percentile (`quantile(0.95)`); do the same from `b` to `a`; return the larger.
+# Example: a = `[[0., 0.], [0., 2.]]`, b = `[[0., 0.]]`: from a the distances are 0 and 2, whose 95th percentile is 1.9; from b 0. The result is 1.9.
+# <details><summary>Hint: the idea</summary>One table of all distances, (n, m), holds both directions: the nearest along rows, and along columns.</details>
+# <details><summary>Hint: pseudocode</summary>table = torch.cdist(a, b); there = smallest of each row; back = smallest of each column; return the larger of their 0.95 quantiles</details>
+
+
+# %% tags=["exercise"]
+def outline_distance(a, b):
+    ### BEGIN SOLUTION
+    table = torch.cdist(a, b)
+    return max(nearest.quantile(0.95).item() for nearest in (table.amin(1), table.amin(0)))
+    ### END SOLUTION
+
+
+# %%
+check.ex19_2(outline_distance)
+
+# %% [markdown]
+# `metrics.dice_score` and `metrics.hausdorff95` are the package's; the latter finds the outlines, too. Four ways to be wrong about a
+# disc, judged by both:
+
+# %% tags=["further"]
+down, across = np.mgrid[:40, :40] - 20
+disc = np.hypot(down, across) < 9
+tries = {
+    "shifted": np.hypot(down, across - 3) < 9,
+    "too small": np.hypot(down, across) < 6.5,
+    "a spot far away": disc | (np.hypot(down - 15, across - 15) < 3),
+    "one stray pixel": disc | ((down == 15) & (across == 15)),
+}
+figure, axes = plt.subplots(1, 4, figsize=(11, 3.5))
+for spot, (name, mask) in zip(axes, tries.items(), strict=True):
+    spot.imshow(mask, cmap="Greys", vmax=2.2)
+    spot.contour(disc, [0.5], colors=plotting.COLORS[1])
+    far = metrics.hausdorff95(mask, disc, spacing=MM)
+    spot.set(xticks=(), yticks=(), title=f"{name}\nDice {metrics.dice_score(mask, disc):.2f}, HD95 {far:.0f} mm")
+
+# %% [markdown] tags=["alt"]
+# *Figure: a grey prediction and the orange outline of the true disc, four times: shifted, too small, with a second spot far away, with one stray
+# pixel. The far spot has a high Dice and by far the largest Hausdorff distance; the stray pixel costs almost nothing in either.*
+
+# %% [markdown]
+# The spot far away hardly hurts Dice and is by far the worst outline. The single stray pixel is forgiven by both: that is what the 95 is for. Report both.
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: draw two circles that half overlap, and let the group compute Dice and the Jaccard index by eye. Ask what a healthy person's Dice should be before you say what this course does.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 A U-Net by hand
+#
+# To know *what* a pixel is, a network must see far around it; to know *where* an outline runs, it must not lose a pixel. A **U-Net** (Ronneberger and others 2015) does
+# both. On the way **down** the resolution is halved again and again, and each pixel sees more. On the way **up** it is doubled again; and
+# at each level a **skip connection** hands over the features from the way down, which still know where things were.
+#
+# Three halvings need sides that are multiples of 8. Scans of other sizes are padded first and the answer is cut back.
+
+# %% [markdown]
+# ### Exercise 19.3 ●○○ 5 min
+# Write `pad_to(x, multiple)`: `x` is a float tensor (B, C, H, W), `multiple` an int. Append zeros *below* and *at the right*, as few as possible, so that height
+# and width become multiples of it; return a new tensor. Example: (2, 3, 5, 6) and 4 gives (2, 3, 8, 8); a (2, 3, 4, 4) stays as it is.
+# <details><summary>Hint: the idea</summary>In Python, -5 % 4 is 3: what is missing from 5 to 8. functional.pad counts from the last axis.</details>
+# <details><summary>Hint: pseudocode</summary>functional.pad(x, (0, missing in width, 0, missing in height))</details>
+
+
+# %% tags=["exercise"]
+def pad_to(x, multiple):
+    ### BEGIN SOLUTION
+    height, width = x.shape[-2:]
+    return functional.pad(x, (0, -width % multiple, 0, -height % multiple))
+    ### END SOLUTION
+
+
+# %%
+check.ex19_3(pad_to)
+
+# %% [markdown]
+# Each level is two 3 by 3 convolutions. Between them stands **group normalisation**: it uses the numbers of one picture only. (Batch normalisation
+# would mix a picture with its neighbours in the batch, and with few pictures a batch its averages are noisy.)
+
+
+# %%
+def double(inputs, outputs):
+    layers = []
+    for width in (inputs, outputs):
+        layers += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.GroupNorm(4, outputs), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class UNet(nn.Module):
+    def __init__(self, in_channels, classes, width=8, depth=3):
+        super().__init__()
+        w = [width * 2**level for level in range(depth + 1)]
+        self.down = nn.ModuleList([double(*pair) for pair in zip([in_channels, *w[:-1]], w)])
+        self.up = nn.ModuleList([double(w[k] + w[k + 1], w[k]) for k in range(depth)])
+        self.output = nn.Conv2d(width, classes, 1)
+
+    def forward(self, x):  # (B, in_channels, H, W), sides multiples of 2 ** depth -> (B, classes, H, W)
+        skips = []
+        for level, block in enumerate(self.down):
+            x = block(functional.max_pool2d(x, 2) if level else x)
+            skips.append(x)
+        for level in reversed(range(len(self.up))):
+            x = self.up[level](torch.cat([functional.interpolate(x, scale_factor=2.0), skips[level]], 1))
+        return self.output(x)
+
+
+# %% [markdown]
+# The package's version pads and cuts; otherwise it is the same:
+
+# %%
+ours, theirs = (kind(M, 1) for kind in (UNet, colearning.UNet))
+theirs.load_state_dict(ours.state_dict())
+assert torch.allclose(ours(x[:2].cpu()), theirs(x[:2].cpu()), atol=1e-5)
+print(
+    f"{sum(p.numel() for p in theirs.parameters()):,} parameters; 37 by 30 pixels give",
+    theirs(x[:1, :, :37, :30]).shape,
+)
+
+# %% [markdown]
+# What would be lost without skips? Suppose the bottom of the U knew everything that its pixels can say: "tumour in here, or not".
+
+# %% tags=["further"]
+rows = truth.flatten(1).sum(1).argsort(descending=True)[[2, 20]].cpu()
+figure, axes = plt.subplots(1, 4, figsize=(10.5, 3.4))
+for j, row in enumerate(rows):
+    mask = truth[row].cpu()
+    small = functional.max_pool2d(mask[None].float(), 8)
+    coarse = small.repeat_interleave(8, 1).repeat_interleave(8, 2)[0] > 0
+    for spot, shown, name in ((axes[2 * j], mask, "truth"), (axes[2 * j + 1], coarse, "through the bottom")):
+        spot.imshow(shown, cmap="Greys", vmax=1.6)
+        score = f"\nDice {metrics.dice_score(coarse, mask):.2f}" if shown is coarse else "\n"
+        spot.set(xticks=(), yticks=(), title=name + score)
+
+# %% [markdown] tags=["alt"]
+# *Figure: two tumours, and each as the coarse blocks that are left at the bottom of the U. The blocks cover the place, but not the outline; their Dice is
+# far below 1.*
+
+# %% [markdown]
+# Right place, lost outline. (A real bottom has many channels and can encode more; the skips spare it the effort.)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 A loss for small things
+#
+# Each pixel gets one number (a *logit*); its sigmoid is the probability of tumour. Cross-entropy counts every pixel alike, and nearly all are background.
+# So we add a Dice that can be differentiated, with probabilities in place of yes and no, over all pixels $i$ of the batch:
+#
+# $$\mathcal L = \text{cross-entropy} + 1 - \frac{2 \sum_i p_i t_i + 1}{\sum_i p_i + \sum_i t_i + 1}$$
+#
+# The two ones settle 0/0.
+
+# %% [markdown]
+# ### Exercise 19.4 ●●○ 8 min
+# Write `soft_dice_loss(logits, target)`, the second part: one minus the fraction above. `logits` is a float tensor (B, H, W), `target` a bool tensor (B, H, W). $p$ is the
+# sigmoid of the logits, $t$ is 1 where the target is True; sum over all pixels of all pictures together. Return a tensor of shape () that gradients flow through.
+# Example: logits `[[[0., 0.]]]`, target `[[[True, False]]]`: 1 - (2 * 0.5 + 1) / (1 + 1 + 1) = 0.333.
+# <details><summary>Hint: the idea</summary>Three sums. Do not cut the probabilities at one half: a step has no gradient.</details>
+# <details><summary>Hint: pseudocode</summary>p = sigmoid of logits; t = target as p's type; 1 - (2 * sum(p * t) + 1) / (sum(p) + sum(t) + 1)</details>
+
+
+# %% tags=["exercise"]
+def soft_dice_loss(logits, target):
+    ### BEGIN SOLUTION
+    p, t = logits.sigmoid(), target.to(logits.dtype)
+    return 1 - (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1)
+    ### END SOLUTION
+
+
+# %%
+check.ex19_4(soft_dice_loss)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 More scans, better masks?
+#
+# One class serves all models of the lesson. It stacks the contrasts it was built for; where one is absent it puts the **mean
+# picture**: at each pixel the mean of that contrast over the training slices. (`hide` and `block` are for section 7.)
+
+# %%
+MEAN = DATA["train"][0].mean(0)
+
+
+class Segmenter(nn.Module):
+    def __init__(self, names=None, p=0.0, shared=False):
+        super().__init__()
+        names = names or CONTRASTS
+        self.columns, self.hide = [CONTRASTS.index(name) for name in names], fusion.ModalityDropout(p)
+        self.block = colearning.SharedSpecific(len(names)) if shared else None
+        self.fill = not (shared and p)
+        self.net = colearning.UNet(self.block.out_channels if shared else len(names), 1)
+
+    def forward(self, x, present):  # (B, M, H, W), bool (B, M) -> logits (B, H, W)
+        present = hidden(self.hide, present[:, self.columns])
+        x = x[:, self.columns]
+        if self.fill:
+            x = torch.where(present[..., None, None], x, MEAN[self.columns])
+        return self.net(x if self.block is None else self.block(x, None if self.fill else present))[:, 0]
+
+
+# %% [markdown]
+# Training: steps of eight slices, slices with a tumour drawn three times as often as those without, mirrored at random. In the first
+# two fifths a tumour pixel counts ten times in the cross-entropy, or many a network settles on "never". Chosen on validation subjects; all models share it.
+
+
+# %%
+STEPS, RATE = mm.per_profile(smoke=2, quick=200, full=3000), 1.5e-2
+
+
+def train(model, seed):
+    x, y, _ = DATA["train"]
+    optimizer = torch.optim.AdamW(model.to(device).train().parameters(), RATE, (0.9, 0.99), weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS, pct_start=0.2)
+    chance, everything = 1 + 2.0 * y.flatten(1).any(1), torch.ones(8, M, dtype=torch.bool, device=device)
+    torch.manual_seed(seed + 1)
+    for step in range(STEPS):
+        rows = torch.multinomial(chance, 8)
+        scans, target = (v.flip(-1) if torch.rand(()) < 0.5 else v for v in (x[rows], y[rows]))
+        loss = loss_of(model(scans, everything), target, 10.0 if step < 0.4 * STEPS else 1.0)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return model.eval()
+
+
+# %% [markdown]
+# The helpers: the loss, who is hidden, and prediction with some contrasts missing (folded).
+
+
+# %% tags=["further"]
+def loss_of(logits, target, weight):
+    p, t = logits.sigmoid(), target.float()
+    dice = (2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1)
+    entropy = functional.binary_cross_entropy_with_logits(logits, t, pos_weight=torch.tensor(weight, device=device))
+    return entropy + 1 - dice
+
+
+def hidden(drop, present):
+    """What is left of bool (B, M) after modality dropout, each contrast of each item on its own."""
+    rows = {str(m): here for m, here in enumerate(present.T)}
+    _, left = drop({m: here.float()[:, None] for m, here in rows.items()}, rows)
+    return torch.stack([left[m] for m in rows], 1)
+
+
+@torch.no_grad()
+def predict(model, part, missing=(), black=False):
+    """Masks (slices, H, W); what is missing is absent, or else a black picture that passes for a scan."""
+    x = DATA[part][0].clone()
+    present = torch.ones(len(x), M, dtype=torch.bool, device=device)
+    for name in missing:
+        x[:, CONTRASTS.index(name)] = 0 if black else torch.nan
+        present[:, CONTRASTS.index(name)] = black
+    return torch.cat([model(*some) > 0 for some in zip(x.split(60), present.split(60), strict=True)])
+
+
+# %% [markdown]
+# And one number a subject:
+
+
+# %% tags=["further"]
+def by_subject(said, part, score=metrics.dice_score):
+    """One number a subject with a tumour, over its six slices together."""
+    _, y, who = DATA[part]
+    said, y = said.cpu().numpy(), y.cpu().numpy()
+    return np.array([score(said[(who == g).numpy()], y[(who == g).numpy()]) for g in ILL[part]])
+
+
+# %% [markdown]
+# Dice is taken **per subject**, over its six slices together, then averaged over the subjects that have a tumour. (Per slice, the many slices without a
+# tumour would be ones and zeros. The healthy subjects are counted apart, in section 8.) All five contrasts, and each alone (about 40 s):
+
+# %%
+SEEDS = range(mm.per_profile(smoke=1, quick=2, full=5))
+models = {"plain": [train(Segmenter(), seed) for seed in SEEDS]}
+alone = {name: train(Segmenter((name,)), 0) for name in CONTRASTS}
+
+# %%
+choice = {name: by_subject(predict(model, "valid"), "valid").mean() for name, model in alone.items()}
+best = max(choice, key=choice.get)
+print("validation Dice of each alone:", {name: round(float(value), 2) for name, value in choice.items()}, "best:", best)
+
+# %% [markdown]
+# Now the test subjects, for the first time. Intervals are over subjects (simulated ones, not people); for models trained from several seeds a subject's Dice is the mean over the seeds.
+
+
+# %%
+def full(name):  # Dice of each test subject with everything there, mean over the seeds
+    return np.mean([by_subject(predict(model, "test"), "test") for model in models[name]], 0)
+
+
+single = {name: by_subject(predict(model, "test"), "test") for name, model in alone.items()}
+whole = {"plain": full("plain")}
+gain = bootstrap_interval(np.mean, whole["plain"] - single[best])
+mm.claim("19.1", "all contrasts beat the best single one in Dice", gain, margin=0.05)
+
+# %% tags=["further"]
+drawn = {name.upper(): bootstrap_interval(np.mean, value) for name, value in single.items()}
+drawn["all"] = bootstrap_interval(np.mean, whole["plain"])
+plotting.bars(drawn, ylabel="Dice of test subjects", baseline=("predict no tumour", 0.0))
+
+# %% [markdown] tags=["alt"]
+# *Figure: Dice with intervals over test subjects for each contrast alone and for all together. FLAIR is the best single contrast, then T2 and CT; T1 and T1C alone are
+# poor. All together are best.*
+
+# %% [markdown]
+# No single scan comes near all of them together. T1 and T1C alone hardly train in so few steps; that says more about the steps than about the scans.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 6 A scan goes missing
+#
+# The model is trained; today's patient has no FLAIR. The computer wants five pictures. Two cheap answers: a **black** picture (zeros, what
+# a file reader might hand over), or the **mean picture** of the training slices.
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** Dice with everything is the last bar above. Where will it fall without FLAIR, with a black picture in its place? And with the mean picture? For
+# which contrast will it matter least?
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: collect guesses in Dice, on the board, for black and for mean. Ask who expects a *black* T1 to do harm although T1 alone is poor.
+
+
+# %%
+def without(name, **how):  # Dice of each test subject with one contrast missing: (contrasts, subjects)
+    runs = [[by_subject(predict(m, "test", (c,), **how), "test") for c in CONTRASTS] for m in models[name]]
+    return np.mean(runs, 0)
+
+
+lost = {"plain, black": without("plain", black=True), "plain, mean picture": without("plain")}
+
+# %% [markdown]
+# Dice with one contrast missing (folded code draws):
+
+
+# %% tags=["further"]
+NAMES = ("plain, black", "plain, mean picture", "modality dropout", "block without dropout", "shared-specific")
+LOOK = dict(zip(NAMES, (0, 1, 2, 4, 3), strict=True))
+
+
+def dots(values):
+    figure, axes = plt.subplots(figsize=(10, 4.6))
+    for k, (name, table) in enumerate(values.items()):
+        found = [bootstrap_interval(np.mean, row) for row in table]
+        spread = np.array([[one.estimate - one.low, one.high - one.estimate] for one in found]).T
+        place = np.arange(M) + 0.15 * (k - (len(values) - 1) / 2)
+        look = dict(fmt="osD^v"[k], markersize=8, capsize=4, color=plotting.COLORS[LOOK[name]])
+        axes.errorbar(place, [one.estimate for one in found], spread, label=name, **look)
+    axes.axhline(whole["plain"].mean(), color="#333333", linestyle="--", label="plain, nothing missing")
+    axes.set(
+        xticks=range(M), xticklabels=[c.upper() for c in CONTRASTS], xlabel="missing", ylabel="Dice of test subjects"
+    )
+    axes.set_ylim(bottom=-0.02)
+    figure.legend(loc="outside upper center", ncols=3)
+    return axes
+
+
+_ = dots(lost)
+
+# %% [markdown] tags=["alt"]
+# *Figure: Dice with T1, T1C, T2, FLAIR or CT missing, for the plain model with a black picture and with the mean picture in its place; a dashed line where nothing is
+# missing. With black, FLAIR falls to nearly nothing and CT far; the mean picture loses much less.*
+
+# %% [markdown]
+# A black picture is a *statement*: "no signal anywhere", which no brain ever gave. Without FLAIR hardly a pixel of tumour is left. The mean picture says "an average head", and most of
+# the collapse is gone, for one line of code (lesson 10 again). Any remedy has to beat **that**.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7 Learn together, work apart
+#
+# **Modality dropout** (lesson 10): in training hide each contrast of each slice with probability $p$, never all, the mean picture in its place. The network
+# learns to do without any of them.
+#
+# **Shared-specific features** (HeMIS, Havaei and others 2016; ShaSpec, Wang and others 2023): do not fill at all. Every contrast $m$ gets a small encoder with two outputs.
+# The *shared* features are averaged over the contrasts that are present, so what they say must be sayable by any of them; the *specific* ones stand side by side, with
+# zeros for what is absent:
+#
+# $$\bar s = \frac{\sum_m \text{present}_m\, s_m}{\sum_m \text{present}_m}, \qquad \text{U-Net}\big([\bar s;\ u_1;\ \dots;\ u_M]\big)$$
+
+# %% [markdown]
+# ### Exercise 19.5 ●●○ 8 min
+# Write `shared_mean(features, present)`: `features` a float tensor (B, M, d), `present` a bool tensor (B, M), True = there. Return (B, d): for each item the mean over the
+# contrasts that are present; zeros for an item without any. Absent rows may hold anything, NaN included. Example: features `[[[2.], [4.], [nan]]]`, present
+# `[[True, True, False]]` give `[[3.]]`.
+# <details><summary>Hint: the idea</summary>0 times NaN is NaN, so choose with torch.where; then a sum over axis 1 and a count.</details>
+# <details><summary>Hint: pseudocode</summary>kept = where(present[..., None], features, 0); count = present summed over axis 1, dimension kept, at least 1; kept summed over axis 1 / count</details>
+
+
+# %% tags=["exercise"]
+def shared_mean(features, present):
+    ### BEGIN SOLUTION
+    kept = torch.where(present[..., None], features, 0.0)
+    return kept.sum(1) / present.sum(1, keepdim=True).clamp(min=1)
+    ### END SOLUTION
+
+
+# %%
+check.ex19_5(shared_mean)
+
+# %% [markdown]
+# The package's `SharedSpecific` does this at every pixel. The first features of its output are the shared ones: whichever contrasts are there, there are equally many.
+
+# %%
+block = colearning.SharedSpecific(M, shared=6, specific=2)
+scans, some = DATA["train"][0][:1].cpu(), torch.zeros(1, M, dtype=torch.bool)
+some[0, [0, 2]] = True
+first, third = (block(scans, torch.arange(M)[None] == m)[:, :6] for m in (0, 2))
+assert torch.allclose(block(scans, some)[:, :6], (first + third) / 2, atol=1e-5)
+print(tuple(block(scans, some).shape), "whatever is present")
+
+# %% [markdown]
+# Both, with the steps of the plain model; $p$ was chosen on validation subjects (0.1, 0.2 or 0.35). As a control, the block **without** modality dropout, with mean pictures in the holes: is it
+# the training, or just the bigger network? And a **yardstick**: a model trained without FLAIR from the start (about 55 s).
+
+# %%
+HIDE = 0.2
+models["modality dropout"] = [train(Segmenter(p=HIDE), seed) for seed in SEEDS]
+models["shared-specific"] = [train(Segmenter(p=HIDE, shared=True), seed) for seed in SEEDS]
+rest = tuple(name for name in CONTRASTS if name != "flair")
+models["block without dropout"] = [train(Segmenter(shared=True), seed) for seed in SEEDS]
+models["trained without"] = [train(Segmenter(rest), 0)]
+
+# %% [markdown] tags=["predict"]
+# **Predict first.** Who keeps most when FLAIR is missing: the plain model with the mean picture, one of these two, or the yardstick? And what do the two pay for it when nothing is missing?
+
+# %%
+for name in ("modality dropout", "block without dropout", "shared-specific"):
+    whole[name], lost[name] = full(name), without(name)
+yardstick = full("trained without")
+
+# %% tags=["further"]
+axes, place = dots(lost), (CONTRASTS.index("flair") + 0.33, yardstick.mean())
+axes.plot(*place, "v", color=plotting.COLORS[7], markersize=9)
+_ = axes.annotate("trained\nwithout", place, (8, 0), textcoords="offset points", va="center", fontsize=12)
+
+# %% [markdown] tags=["alt"]
+# *Figure: Dice with each contrast missing, for black, mean picture, modality dropout and shared-specific features, and beside FLAIR the model trained without it.
+# ALTFIX*
+
+# %% [markdown]
+# What each **loses**: its own Dice with everything minus its Dice with the contrast missing. A small loss is worth nothing if a model was poor to begin with, so both stand here:
+
+# %%
+print(f"{'':20}{'everything':>12}" + "".join(f"{'no ' + c:>10}" for c in CONTRASTS) + "   lost, mean")
+for name, table in lost.items():
+    base = whole[name.split(",")[0]]
+    cells = "".join(f"{row.mean():10.2f}" for row in table)
+    print(f"{name:20}{base.mean():12.2f}{cells}{(base - table).mean():13.3f}")
+print(f"{'trained without':20}{'':12}{'flair:':>30}{yardstick.mean():10.2f}")
+
+# %% [markdown]
+# Against each of the others, paired subject by subject:
+
+
+# %%
+def spared(name, rival):  # how much less is lost: (contrasts, subjects)
+    loss = {key: whole[key.split(",")[0]] - lost[key] for key in (name, rival)}
+    return loss[rival] - loss[name]
+
+
+def smallest(table):  # (subjects, contrasts) -> the contrast with the least advantage
+    return table.mean(0).min()
+
+
+for name in ("plain, mean picture", "modality dropout", "block without dropout"):
+    print(f"shared-specific against {name}: Dice kept above it, with each missing")
+    above = [bootstrap_interval(np.mean, row) for row in lost["shared-specific"] - lost[name]]
+    print("    " + "   ".join(f"{c} {found:+}" for c, found in zip(CONTRASTS, above, strict=True)))
+
+# %%
+advantage = bootstrap_interval(smallest, spared("shared-specific", "plain, black").T)
+mm.claim("19.2", "shared-specific loses less than a black picture, the least of all contrasts", advantage)
+flair = CONTRASTS.index("flair")
+kept = bootstrap_interval(np.mean, lost["shared-specific"][flair] - lost["plain, mean picture"][flair])
+mm.claim("19.3", "without FLAIR it has more Dice than the plain model with the mean picture", kept, margin=0.02)
+kept = bootstrap_interval(np.mean, spared("shared-specific", "plain, mean picture").mean(0))
+mm.claim("19.4", "on average over the five it loses less than the plain model with mean pictures", kept)
+
+# %% [markdown]
+# READCLAIMS
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: let the group say what "loses least" hides: a model can lose little because it had little. Then show the absolute Dice, and the first column of the table.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 8 All 31 ways to be incomplete
+#
+# Five contrasts can be there or not in 31 ways (without the one where nothing is). One plain model with mean pictures, and one with shared-specific features, in all of them, on the validation subjects to save time (about 15 s):
+
+# %%
+SETS = [tuple(c for c, bit in zip(CONTRASTS, bits) if bit) for bits in itertools.product((0, 1), repeat=M) if any(bits)]
+
+
+def subsets(name):  # {present contrasts: mean Dice of the validation subjects}, of the first seed
+    gone = {some: [c for c in CONTRASTS if c not in some] for some in SETS}
+    return {some: by_subject(predict(models[name][0], "valid", gone[some]), "valid").mean() for some in SETS}
+
+
+every = {name: subsets(name) for name in ("plain", "shared-specific")}
+
+# %% [markdown]
+# Rows: which of FLAIR and T2 are there; columns: which of the others.
+
+# %% tags=["further"]
+others = [c for c in CONTRASTS if c not in ("flair", "t2")]
+columns = [tuple(c for c, bit in zip(others, bits) if bit) for bits in itertools.product((1, 0), repeat=len(others))]
+lines = [("flair", "t2"), ("flair",), ("t2",), ()]
+order = sorted(columns, key=len, reverse=True)
+
+# %% [markdown]
+# (Dark is low.)
+
+# %% tags=["further"]
+figure, axes = plt.subplots(2, 1, figsize=(10, 6.4), sharex=True)
+for spot, (name, found) in zip(axes, every.items(), strict=True):
+    table = [[found.get(tuple(c for c in CONTRASTS if c in line + col), np.nan) for col in order] for line in lines]
+    spot.imshow(table, vmin=0, vmax=0.8, aspect="auto", cmap="crest_r")
+    for (i, j), value in np.ndenumerate(np.array(table)):
+        shade = "white" if value < 0.45 else "black"
+        spot.text(j, i, "" if np.isnan(value) else f"{value:.2f}", ha="center", va="center", color=shade)
+    spot.set(title=name + (", mean pictures" if name == "plain" else ""), yticks=range(4))
+    spot.set_yticklabels([" + ".join(line).upper() or "neither" for line in lines])
+    spot.grid(False)
+_ = spot.set_xticks(range(len(order)), ["\n".join(col).upper() or "none" for col in order])
+
+# %% [markdown] tags=["alt"]
+# *Figure: two tables of Dice in colours, plain with mean pictures above, shared-specific below: rows are FLAIR and T2 both there, FLAIR only, T2 only, neither; columns which of T1, T1C and CT are
+# there. ALTHEAT*
+
+# %% tags=["further"]
+wins = np.array([every["shared-specific"][some] - every["plain"][some] for some in SETS])
+few = np.array([len(some) for some in SETS])
+print(f"shared-specific ahead of the plain model in {(wins > 0).sum()} of {len(SETS)} sets, one seed each")
+for n in range(1, M + 1):
+    print(f"{n} present: {wins[few == n].mean():+.3f} on average over {(few == n).sum()} sets")
+
+# %% [markdown]
+# READHEAT
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 9 The healthy, and the outline
+#
+# Dice above was averaged over subjects with a tumour. What do the models say about the **healthy** ones? And how far off are the outlines (per slice, where both the truth and
+# the model have a tumour; the slices where just one has are counted)?
+
+
+# %% tags=["further"]
+def outlines(said, truth):
+    """Mean HD95 in millimetres over the slices of a subject in which both have a tumour; NaN if there is none."""
+    far = [metrics.hausdorff95(a, b, spacing=MM) for a, b in zip(said, truth, strict=True) if a.any() and b.any()]
+    return np.mean(far) if far else np.nan
+
+
+_, y, who = DATA["test"]
+healthy = [g for g in range(int(who.max()) + 1) if g not in ILL["test"]]
+cases = {"plain": ("plain", {}), "plain, no FLAIR, black": ("plain", {"missing": ("flair",), "black": True})}
+cases |= {"plain, no FLAIR, mean": ("plain", {"missing": ("flair",)}), "shared-specific": ("shared-specific", {})}
+cases |= {"shared-specific, no FLAIR": ("shared-specific", {"missing": ("flair",)})}
+print(f"{'':28}{'HD95':>8}{'only one':>10}   pixels of false tumour in {len(healthy)} healthy subjects")
+for name, (which, how) in cases.items():
+    said = predict(models[which][0], "test", **how)
+    far = by_subject(said, "test", outlines)
+    far = f"{far[~np.isnan(far)].mean():.0f} mm" if not np.isnan(far).all() else "none"
+    some = (said.flatten(1).any(1) != y.flatten(1).any(1)).sum().item()
+    print(f"{name:28}{far:>8}{some:10}   {[int(said[(who == g).to(device)].sum()) for g in healthy]}")
+
+# %% [markdown]
+# READHEALTHY
+
+# %% [markdown]
+# Look for yourself: choose a contrast to see, one to take away, and a model. The orange outline is the truth, the blue one the model's answer. *Does the model hold on to the tumour when FLAIR goes? When CT goes?*
+
+
+# %% tags=["further"]
+CASES = [int(((who == g) * y.flatten(1).sum(1)).argmax()) for g in (*ILL["test"][:5], healthy[0])]
+ANSWERS = {}
+for model, gone in itertools.product(("plain", "modality dropout", "shared-specific"), ("nothing", *CONTRASTS)):
+    said = predict(models[model][0], "test", () if gone == "nothing" else (gone,))[CASES]
+    ANSWERS[model, gone] = said.cpu()
+
+
+def look(case, show, missing, model):
+    figure, axes = plt.subplots(figsize=(4.6, 5.2))
+    picture = np.zeros(MEAN[0].shape) if show == missing else DATA["test"][0][CASES[case], CONTRASTS.index(show)].cpu()
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+    said, true = ANSWERS[model, missing][case], y[CASES[case]].cpu()
+    for mask, color in ((true, plotting.COLORS[1]), (said, plotting.COLORS[5])):
+        if mask.any():
+            axes.contour(mask, [0.5], colors=color, linewidths=2)
+    axes.set(xticks=(), yticks=(), title=f"{show.upper()}{' (missing)' if show == missing else ''}")
+    axes.set_xlabel(f"truth (orange), {model} (blue)\nDice of this slice {metrics.dice_score(said, true):.2f}")
+    return figure
+
+
+choices = dict(show=list(CONTRASTS), missing=["nothing", *CONTRASTS])
+_ = widgets.explore(look, case=(0, 5), **choices, model=["plain", "modality dropout", "shared-specific"])
+
+# %% [markdown] tags=["alt"]
+# *Figure: one slice of a test subject in the chosen contrast with the outlines of the true tumour in orange and of the model's answer in blue, and the Dice of that slice.*
+
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: the last case is healthy. Ask what its Dice is when the model marks nothing, and when it marks one pixel. Why is that no number to average?
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## The answer
+#
+# ANSWERTEXT
+
+# %% [markdown]
+# ## What can go wrong
+#
+# - **0/0 hidden in a mean.** One healthy subject scored 1, 0 or NaN moves a mean of forty by more than many an article's gain. Count healthy subjects apart.
+# - **Dice per slice.** Most slices have no tumour: ones and zeros by convention. Say over what you averaged.
+# - **A black picture as a rival.** It makes any remedy look heroic. Print the mean picture beside it.
+# - **"Loses least" of a poor model.** Print the full Dice beside the loss.
+# - **Slices of one person in training and test.** Split by person, always; ours are.
+# - **Normalisation over the batch**, when a batch holds few pictures or when some have holes.
+
+# %% [markdown]
+# ## What articles say, what is true
+#
+# - *"On BraTS, with CT ..."* BraTS has T1, T1c, T2 and FLAIR. There is no CT in it, whatever articles say.
+# - *"Dice 0.9."* Of which region, over subjects or slices, with which value for 0/0? MONAI's Dice answers NaN wherever the *truth* is empty, unless told otherwise, and leaves it out: false tumours in healthy people
+#   then cost nothing. torchmetrics gave NaN for two empty masks; BraTS' own rule is 1.
+
+# %%
+for name, value in (("1, as here", 1.0), ("left out (NaN)", np.nan), ("0", 0.0)):
+    kept = predict(models["plain"][0], "test")
+    marks = [(kept[(who == g).to(device)].cpu(), y[(who == g).to(device)].cpu()) for g in range(int(who.max()) + 1)]
+    mean = np.nanmean([metrics.dice_score(a, b, empty=value) for a, b in marks])
+    print(f"mean Dice of all test subjects when two empty masks give {name:15} {mean:.3f}")
+
+# %% [markdown]
+# The same masks.
+
+# %% [markdown]
+# ## Three key points
+#
+# 1. Pixel accuracy sees background. Dice sees the tumour, the Hausdorff distance its outline, and neither should swallow the healthy: say what 0/0 is.
+# 2. Before you admire a remedy for missing scans, fill the hole with the mean picture, and give its block to a rival without the remedy.
+# 3. Train with holes, and let contrasts share what they can: most is saved where most was at stake.
+
+# %% [markdown]
+# ## Quiz
+#
+# **1.** A model marks three pixels in a healthy head. What is its Dice there?
+# <details><summary>A: close to 1, since nearly all pixels are right</summary>That is pixel accuracy. Dice does not count background.</details>
+# <details><summary>B: exactly 0, as if it had marked half the brain</summary>Right. Nothing is shared, so all false tumours score 0, however small; count their pixels apart.</details>
+# <details><summary>C: undefined, because the true mask is empty</summary>Only if both masks are empty is it 0/0.</details>
+#
+# **2.** Why does a U-Net have skip connections?
+# <details><summary>A: they hand the exact places to the way up, after the bottom has lost them</summary>Right. The bottom knows what is there, the skips where its edge runs.</details>
+# <details><summary>B: they let each pixel see further around it than the bottom can</summary>The bottom sees furthest; that is what it is for.</details>
+# <details><summary>C: they keep items of a batch apart during normalisation</summary>That is the choice of group over batch normalisation.</details>
+#
+# **3.** A method "loses only 0.02 Dice without FLAIR, the baseline 0.70". What do you ask first?
+# <details><summary>A: how many parameters the method has more than the baseline</summary>A good second question.</details>
+# <details><summary>B: on how many graphics cards it was trained, and for how long</summary>Only if the baseline had less.</details>
+# <details><summary>C: what stood in FLAIR's place for the baseline, and both full scores</summary>Right. A black picture makes a straw man, and a poor model has little to lose.</details>
+
+# %% [markdown]
+# ## Going further
+#
+# Nothing below is needed for the answer.
+#
+# <details><summary>The three parts of the tumour</summary>Core, oedema and rim are three masks (BraTS scores the whole, the core and the rim). The rim lights up in T1c only. `colearning.UNet(5, 4)` has a logit for each label; in a few hundred steps it learns the oedema and hardly the small parts. Train it longer.</details>
+# <details><summary>Filling in by a model</summary>A network can draw the missing contrast from the others. It cannot add what the others do not know; what it draws where the tumour is can mislead a reader.</details>
+# <details><summary>More co-learning</summary>ShaSpec adds two losses: shared features of different contrasts should look alike, and specific ones should tell which contrast they come from. Lesson 18's distillation works, too: the answer with everything present teaches the answer with holes.</details>
+
+# %% [markdown]
+# ## References
+#
+# - Dice, L. R. (1945). Measures of the amount of ecologic association between species. Ecology 26(3).
+# - Ronneberger, O., Fischer, P., Brox, T. (2015). U-Net: convolutional networks for biomedical image segmentation. MICCAI.
+# - Menze, B. H. and others (2015). The multimodal brain tumor image segmentation benchmark (BRATS). IEEE TMI 34(10).
+# - Havaei, M. and others (2016). HeMIS: hetero-modal image segmentation. MICCAI.
+# - Milletari, F., Navab, N., Ahmadi, S.-A. (2016). V-Net: fully convolutional neural networks for volumetric medical image segmentation. 3DV.
+# - Wu, Y., He, K. (2018). Group normalization. ECCV.
+# - Wang, H. and others (2023). Multi-modal learning with missing modality via shared-specific feature modelling. CVPR.
