@@ -13,11 +13,11 @@ from html import escape
 from pathlib import Path
 
 import nbformat
-from latex2mathml.converter import convert
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from tools import flow
 from tools import lesson as lessons
+from tools.formula import mathml
 from tools.lesson import EXERCISE, PICTURE, ROOT, LessonError, tags
 
 TEMPLATE = Path(__file__).with_name("slides.html")
@@ -43,14 +43,10 @@ class _Renderer(IPythonRenderer):
     """Markdown to HTML with formulas as MathML, which browsers draw by themselves."""
 
     def inline_math(self, body):
-        return _mathml(body, "inline")
+        return mathml(body, "inline")
 
     def block_math(self, body):
-        return _mathml(body, "block")
-
-
-def _mathml(tex, display):
-    return convert(tex.strip().replace(r"\arg\m", r"\operatorname{arg}\m"), display=display)
+        return mathml(body, "block")
 
 
 def html(markdown):
