@@ -337,7 +337,7 @@ class Segmenter(nn.Module):
 
 
 # %%
-STEPS, RATE = mm.per_profile(smoke=2, quick=200, full=3000), 1.5e-2
+STEPS, RATE = mm.per_profile(smoke=2, quick=80, full=3000), 1.5e-2
 
 
 def train(model, seed):
