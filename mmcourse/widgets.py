@@ -28,8 +28,8 @@ def explore(draw, **controls):
     """Show controls, and what `draw` makes of their values; every change draws again.
 
     The output holds a still picture of the starting values beside the live widget, so a page without a kernel shows
-    that picture. Every control can be reached by Tab: sliders follow the arrow keys, the space bar opens a list (an arrow
-    alone would go to the next cell in JupyterLab) and ticks a box, Enter ends a text.
+    that picture. Tab reaches every control: sliders follow the arrow keys, the space bar opens a list (an arrow alone
+    would go to the next cell in JupyterLab) and ticks a box, Enter ends a text.
 
     Parameters
     ----------

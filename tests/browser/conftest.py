@@ -1,4 +1,4 @@
-"""Chromium and one JupyterLab for all tests; every lesson is opened and run once. `python3 course.py test --browser`."""
+"""Chromium and one JupyterLab for all tests; every lesson is opened and run once: `course.py test --browser`."""
 
 import importlib.util
 import shutil
@@ -39,7 +39,7 @@ def lab(tmp_path_factory, chromium):
 
 @pytest.fixture(scope="session")
 def new_page(chromium):
-    """Return a function that opens a page of 1280 by 800; afterwards no page may have asked another host for anything."""
+    """Return a function that opens a page of 1280 by 800; its `asked()` tells which other hosts any page asked."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(60_000)
     asked = set()

@@ -1,4 +1,4 @@
-"""What a learner does in every lesson, done in a browser: run it, move its widgets, fail, read, take a hint, succeed."""
+"""What a learner does in every lesson, in a browser: run it, move its widgets, fail, read, take a hint, succeed."""
 
 import pytest
 from answers import attempt
@@ -143,7 +143,7 @@ def test_every_text_stands_out(lesson, theme):
 
 
 def pictures(lesson, theme):
-    """Take a picture of the head, of every figure, widget and table, and of a check's message, for people to look at."""
+    """Take a picture of the head, every figure, widget and table, and a check's message, for people to look at."""
     lesson.picture(f"1-header-{theme}", 0)
     for place, output in outputs(lesson):
         data = output.get("data", {})
