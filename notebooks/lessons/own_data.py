@@ -3,7 +3,7 @@
 #
 # **Is fusion worth it on your data?** · 60 minutes · needs lessons 7 and 10
 #
-# ![Your folder or table is divided, each modality is described by numbers, judged alone and fused, tested with one modality missing, and reported](flow: folder or table -> divide -> picture alone -> report; divide -> text alone -> report; divide -> fused -> one missing -> report)
+# ![Your folder or table is divided, each modality is described by numbers, judged alone and fused, tested with one modality missing, and reported](flow: folder or table -> divide; divide -> picture alone -> take one away; divide -> text alone -> take one away; divide -> fused -> take one away; take one away -> report)
 #
 # Point this notebook at a folder of captioned pictures or at a table, run it from top to bottom, and read the report at its
 # end. Until you do, it runs on emoji and their names. The rules are those of the course: choose on validation data, open
@@ -153,6 +153,8 @@ PARTS = {"train": splits.train, "valid": splits.valid, "test": splits.test}
 answer = {part: split.target for part, split in PARTS.items()}
 assert not set(splits.train.groups) & set(splits.test.groups)
 counts = pd.DataFrame({part: np.bincount(y, minlength=len(classes)) for part, y in answer.items()}, index=classes)
+if gone := list(counts.index[(counts == 0).any(axis=1)]):
+    raise ValueError(f"{gone} cannot be in all three parts: too few groups hold them")
 counts
 
 # %% [markdown]

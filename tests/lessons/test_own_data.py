@@ -185,6 +185,16 @@ def test_a_table_goes_all_the_way(table, tmp_path, monkeypatch):
     assert not set(names["splits"].train.groups) & set(names["splits"].test.groups)
 
 
+def test_a_class_that_one_group_holds_is_named():
+    cell = next(cell.source for _, cell, _ in lessons.code(LESSON) if "grouped_splits(" in cell.source)
+    names = {"target": ["x"] * 20 + ["y"] * 20, "groups": np.array([1] * 20 + list(range(2, 22)))}
+    names["inputs"] = {"a": np.zeros((40, 1)), "b": np.zeros((40, 1))}
+    exec("import numpy as np\nimport pandas as pd\nfrom mmcourse.data.splits import grouped_splits", names)
+    with pytest.raises(ValueError, match=r"\['x'\] cannot be in all three parts: too few groups hold them"):
+        exec(cell, names)
+    exec(cell, names | {"groups": None})
+
+
 def test_built_like_a_lesson():
     assert style.source_faults(LESSON) == []
     assert build.stale(LESSON) == []
