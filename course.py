@@ -99,11 +99,13 @@ def install(torch_index):
 
 
 def quiet_lab():
-    """Keep JupyterLab from asking about news and looking for updates: a course should ask nothing of the network."""
+    """Keep JupyterLab from asking about news and updates, since a course should ask nothing of the network; wrap code."""
     settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     notes = {"fetchNews": "false", "checkForUpdates": False}
-    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": notes}), encoding="utf-8")
+    wrap = {"codeCellConfig": {"lineWrap": True}}  # at 1280 pixels a line of 120 characters does not fit
+    wanted = {"@jupyterlab/apputils-extension:notification": notes, "@jupyterlab/notebook-extension:tracker": wrap}
+    settings.write_text(json.dumps(wanted), encoding="utf-8")
 
 
 def ensure(torch_index=None):

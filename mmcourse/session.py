@@ -11,6 +11,9 @@ from mmcourse import __version__
 
 PROFILES = ("smoke", "quick", "full")
 
+# JupyterLab breaks a printed line wherever it is full; this asks it to break between words.
+_WHOLE_WORDS = "<style>.jp-OutputArea .jp-OutputArea-output pre { word-break: normal; overflow-wrap: anywhere }</style>"
+
 _started = None  # processor seconds at the end of `setup`
 
 
@@ -36,11 +39,21 @@ def setup(seed=0):
     torch.manual_seed(seed)
     plotting.use_style()
     _explain_missing_names()
+    _keep_words_whole()
     offline = [name for name, entry in data.REGISTRY.items() if entry.find is None]  # the others are the learner's own
     ready = sum(map(data.ready, offline))
     print(f"mmcourse {__version__} on {device()}, profile {profile()}")
     print(f"data: {ready} of {len(offline)} sets ready in {short_path(data.cache_folder())}")
     _started = _processor_seconds()
+
+
+def _keep_words_whole():
+    """Show nothing in a notebook but the style of what is printed there."""
+    from IPython.core.getipython import get_ipython
+    from IPython.display import HTML, display
+
+    if get_ipython() is not None:
+        display(HTML(_WHOLE_WORDS))
 
 
 def short_path(path):

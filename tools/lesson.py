@@ -3,6 +3,7 @@
 import ast
 import copy
 import hashlib
+import html
 import re
 import tomllib
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 HEADER = re.compile(r"^# (?:(\d+) )?(.+)\n\n\*\*(.+?\?)\*\* · (\d+) minutes · (needs .+)$", re.M)
 PICTURE = re.compile(r"!\[([^\]]*)\]\(flow: ([^)]+)\)")
 EXERCISE = re.compile(r"^### Exercise (\d+\.\d+) ([●○]{3}) (\d+) min$", re.M)
+FOLDED = re.compile(r"<details>.*?</details>", re.S)
 FOR_TOOLS = re.compile(r" +# (?:fmt|noqa)\b.*$", re.M)
 
 
@@ -141,6 +143,14 @@ def colab_address(lesson):
     return f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{lesson.path.stem}.ipynb"
 
 
+def _code_in_folds(source):
+    """Write `code` as HTML inside <details>, where Markdown is not read."""
+    mark = re.compile(r"`([^`\n]+)`")
+    return FOLDED.sub(
+        lambda fold: mark.sub(lambda m: f"<code>{html.escape(m[1], quote=False)}</code>", fold[0]), source
+    )
+
+
 def _title(lesson, source):
     picture = PICTURE.sub(lambda m: f"![{m[1]}]({flow.data_uri(flow.svg(m[2]))})", source)
     badge = f"[![Open in Colab]({flow.data_uri(flow.badge('Open in Colab'))})]({colab_address(lesson)})"
@@ -172,6 +182,8 @@ def notebook(lesson, solved):
     cells = [copy.deepcopy(cell) for cell in lesson.cells if not for_instructor(cell)]
     for index, cell in enumerate(cells):
         cell.source = FOR_TOOLS.sub("", cell.source)
+        if cell.cell_type == "markdown":
+            cell.source = _code_in_folds(cell.source)
         if cell.cell_type == "code" and "exercise" in tags(cell):
             where = f"{lesson.path.name}, cell {index + 1}"
             cell.source = close_exercise(cell.source) if solved else open_exercise(cell.source, where)

@@ -387,7 +387,7 @@ def meet(animal, language):
 
 
 # %% [markdown]
-# Choose from the two lists. Japanese stays silent: this synthesiser cannot read its characters. (The two
+# Choose from the two lists (by keyboard: Tab reaches a list, Space opens it). Japanese stays silent: this synthesiser cannot read its characters. (The two
 # folded cells above only write the little web page.)
 # <details><summary>Answers</summary>b-OWL-ing: the letters decide, and nothing else. The nearest name is <i>bird</i> in Turkish and Indonesian and <i>eagle</i> in Chinese.</details>
 

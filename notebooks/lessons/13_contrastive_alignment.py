@@ -871,7 +871,7 @@ for name in ("CLIP", KEYWORDS):
 # ## 7 Search across media
 #
 # Type a query; the ten nearest pictures among all of them appear, with their cosines. *New* marks the test's new concepts.
-# Try *sad cat*, *music*, *winter sport*.
+# Try *sad cat*, *music*, *winter sport*. Which query fails, and was it a word that the training names lacked?
 
 
 # %%

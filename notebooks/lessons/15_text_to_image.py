@@ -1084,7 +1084,7 @@ _ = gallery("concepts")
 # *Figure: six prompts of new concepts in the same three lines, drawn at random. Few are like the truth; several look like some training picture of a similar name or colour.*
 
 # %% [markdown]
-# Your turn. Type a prompt of your own; four paintings from four noises, seconds each. Try *grinning face*, *sad cat*, *blue apple*, *dragon firefighter*.
+# Your turn. Type a prompt of your own; four paintings from four noises, seconds each. At which guidance does the painter stop obeying and start exaggerating? Try *grinning face*, *sad cat*, *blue apple*, *dragon firefighter*.
 
 
 # %% tags=["further"]

@@ -754,7 +754,7 @@ for join in ("question", "concat", "film", "attention"):
 # colour of a duck leaned on which colours ducks have in training, and here that is always wrong. Attention mostly reads it off the
 # place it looks at.
 #
-# Try it: choose a scene and a question, and leave words out.
+# Try it: choose a scene and a question, and leave words out. How few words still give the right answer?
 
 # %% tags=["further"]
 import ipywidgets

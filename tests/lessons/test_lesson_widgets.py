@@ -10,7 +10,6 @@ from tools import lesson as lessons
 LIVE = "application/vnd.jupyter.widget-view+json"
 OTHERS = {"ipympl", "bqplot", "plotly", "ipyleaflet", "ipyvuetify", "altair", "bokeh", "panel", "anywidget"}
 LESSONS = pytest.mark.parametrize("path", lessons.sources(), ids=lambda path: path.stem)
-MUTE = {"13", "15", "16"}  # lessons whose widget still waits for its question
 
 
 def calls(cell):
@@ -22,12 +21,10 @@ def calls(cell):
 
 
 @LESSONS
-def test_the_text_asks_what_the_widget_answers(path, request):
+def test_the_text_asks_what_the_widget_answers(path):
     cells = [cell for cell in lessons.read(path).cells if not lessons.for_instructor(cell)]
     places = [index for index, cell in enumerate(cells) if calls(cell)]
     assert places
-    if path.stem[:2] in MUTE:
-        request.applymarker(pytest.mark.xfail(strict=True))
     text = [cell.source if cell.cell_type == "markdown" else "" for cell in cells]
     heads = [index for index, words in enumerate(text) if words.startswith("#")] + [len(cells)]
     for index in places:
