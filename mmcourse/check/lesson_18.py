@@ -9,44 +9,48 @@ from mmcourse.check.engine import close, exercise, require
 from mmcourse.check.tensors import need_tensor, randn
 
 
+def _wrong_losses(student, teacher, hot):
+    def of(q, p):
+        return (q.exp() * (q - p)).sum(1).mean()
+
+    def both(temperature, axis=1):
+        return [(x / temperature).log_softmax(axis) for x in (teacher, student)]
+
+    (q, p), (cold_q, cold_p) = both(hot), both(1)
+    return {
+        "do not round the temperature; it may be 1.5": int(hot) ** 2 * of(*both(int(hot))),
+        "the factor T squared is missing": of(q, p),
+        "the factor is T squared, not T": hot * of(q, p),
+        "this is the sum over the rows; take their mean": hot**2 * of(q, p) * len(q),
+        "you took the mean over the classes, too; sum over them": hot**2 * of(q, p) / q.shape[1],
+        "student and teacher are swapped: the teacher's probabilities weigh the difference": hot**2 * of(p, q),
+        "you did not divide the logits by the temperature": hot**2 * of(cold_q, cold_p),
+        "divide the student's logits by the temperature, too": hot**2 * of(q, cold_p),
+        "divide the teacher's logits by the temperature, too": hot**2 * of(cold_q, p),
+        "this is the cross-entropy; the logarithm of the teacher's own probabilities is missing": -(hot**2)
+        * (q.exp() * p).sum(1).mean(),
+        "multiplying by the temperature sharpens; divide": hot**2 * of(*both(1 / hot)),
+        "the softmax goes along the classes, axis 1": hot**2 * of(*both(hot, axis=0)),
+        "the sign is wrong: a divergence is never below zero": -(hot**2) * of(q, p),
+    }
+
+
 @exercise("18.1")
 def ex18_1(teacher_loss):
     """Distillation: T squared times the mean divergence from the teacher's softened answer."""
-    student, teacher, hot = 2 * randn(6, 4, seed=181), 2 * randn(6, 4, seed=182), 3.0
+    student, teacher, hot = 2 * randn(6, 4, seed=181), 2 * randn(6, 4, seed=182), 1.5
     z, v = student.clone().requires_grad_(), teacher.clone().requires_grad_()
     answer = teacher_loss(z, v, hot)
+    require(v.requires_grad, "you changed the teacher itself; detach() returns a copy, detach_() does not")
     require(np.shape(answer.detach()) != (6,), "return one number, the mean over the rows")
     need_tensor(answer, (), "the result")
     q, p = (teacher / hot).log_softmax(1), (student / hot).log_softmax(1)
     each = (q.exp() * (q - p)).sum(1)
     right = hot**2 * each.mean()
-    cold_q, cold_p = teacher.log_softmax(1), student.log_softmax(1)
-    mistakes = {
-        "the factor T squared is missing": each.mean(),
-        "the factor is T squared, not T": hot * each.mean(),
-        "this is the sum over the rows; take their mean": hot**2 * each.sum(),
-        "you took the mean over the classes, too; sum over them": right / 4,
-        "student and teacher are swapped: the teacher's probabilities weigh the difference": hot**2
-        * (p.exp() * (p - q)).sum(1).mean(),
-        "you did not divide the logits by the temperature": hot**2 * (cold_q.exp() * (cold_q - cold_p)).sum(1).mean(),
-        "divide the student's logits by the temperature, too": hot**2 * (q.exp() * (q - cold_p)).sum(1).mean(),
-        "divide the teacher's logits by the temperature, too": hot**2 * (cold_q.exp() * (cold_q - p)).sum(1).mean(),
-        "this is the cross-entropy; the logarithm of the teacher's own probabilities is missing": -(hot**2)
-        * (q.exp() * p).sum(1).mean(),
-        "multiplying by the temperature sharpens; divide": hot**2
-        * ((hot * teacher).softmax(1) * ((hot * teacher).log_softmax(1) - (hot * student).log_softmax(1)))
-        .sum(1)
-        .mean(),
-        "the softmax goes along the classes, axis 1": hot**2
-        * ((teacher / hot).softmax(0) * ((teacher / hot).log_softmax(0) - (student / hot).log_softmax(0)))
-        .sum(1)
-        .mean(),
-        "the sign is wrong: a divergence is never below zero": -right,
-    }
-    for message, wrong in mistakes.items():
+    for message, wrong in _wrong_losses(student, teacher, hot).items():
         require(not close(answer.detach(), wrong, tol=1e-5), message)
     require(
-        close(answer.detach(), right, tol=1e-5), f"expected {right:.4f} for random logits at T = 3, got {answer:.4f}"
+        close(answer.detach(), right, tol=1e-5), f"expected {right:.4f} for random logits at T = 1.5, got {answer:.4f}"
     )
     require(answer.requires_grad, "no gradient flows into the student; did you detach it?")
     answer.backward()
@@ -54,22 +58,52 @@ def ex18_1(teacher_loss):
     require(z.grad is not None and bool(z.grad.any()), "no gradient flows into the student; did you detach it?")
 
 
-def _picked(probabilities, per_class, favourite=True):
-    labels = np.full(len(probabilities), -1)
+def _picked(probabilities, per_class, order=lambda p: np.argsort(-p), favourite=True, score=None):
+    labels, score = np.full(len(probabilities), -1), probabilities if score is None else score
     for k in range(probabilities.shape[1]):
-        rows = np.arange(len(probabilities))
-        rows = rows[probabilities.argmax(1) == k] if favourite else rows
-        labels[rows[np.argsort(-probabilities[rows, k])][:per_class]] = k
+        rows = np.flatnonzero(probabilities.argmax(1) == k) if favourite else np.arange(len(labels))
+        labels[rows[order(score[rows, k])][:per_class]] = k
     return labels
+
+
+def _probabilities():
+    """Return 40 rows: classes 0 and 1 at random, 2 with leads that contradict the maxima, 3 few and one nearly even."""
+    rng = np.random.default_rng(182)
+    rows = rng.dirichlet([0.7] * 4, 200)
+    rows = rows[rows.argmax(1) < 2][:31]
+    close_call = [[0.01, 0.98 - p, p, 0.01] for p in (0.57, 0.55, 0.53, 0.51)]
+    clear = [[0.19, 0.2, 0.45, 0.16], [0.18, 0.21, 0.44, 0.17], [0.19, 0.2, 0.43, 0.18]]
+    few = [[0.2, 0.1, 0.1, 0.6], [0.249, 0.2485, 0.2495, 0.253]]
+    return rng.permutation(np.vstack([rows, close_call, clear, few]))
+
+
+def _wrong_labels(probabilities, best, right):
+    top = np.argsort(-probabilities.max(1))
+    lead = probabilities - np.sort(probabilities, axis=1)[:, -2:-1]
+    every = np.arange(len(best))
+    return {
+        "every row got a label; only the surest of each class do": best,
+        "you took the least sure rows; sort with the highest first": _picked(probabilities, 4, np.argsort),
+        "you took the first rows of each class; take the surest": _picked(
+            probabilities, 4, lambda p: np.arange(len(p))
+        ),
+        "you took the surest rows of all classes together; take per_class of each": np.where(
+            np.isin(every, top[:16]), best, -1
+        ),
+        "you took per_class rows in all; take that many of each class": np.where(np.isin(every, top[:4]), best, -1),
+        "some rows got a class that is not their largest probability": _picked(probabilities, 4, favourite=False),
+        "you ranked by the lead over the second class; rank by the largest probability": _picked(
+            probabilities, 4, score=lead
+        ),
+        "the rest gets -1, not 0": np.where(right < 0, 0, right),
+        "one too many of each class": _picked(probabilities, 5),
+    }
 
 
 @exercise("18.2")
 def ex18_2(new_labels):
     """The surest rows of each class get its label."""
-    rng = np.random.default_rng(182)
-    probabilities = rng.dirichlet([0.7, 0.7, 0.7], 40)
-    probabilities[:, 2] *= 0.1  # class 2 is seldom the favourite
-    probabilities /= probabilities.sum(1, keepdims=True)
+    probabilities = _probabilities()
     given = probabilities.copy()
     answer = new_labels(given, 4)
     require(np.array_equal(given, probabilities), "you changed `probabilities`; leave it as it is")
@@ -77,35 +111,15 @@ def ex18_2(new_labels):
     answer = np.asarray(answer)
     require(answer.dtype.kind in "iu", f"return whole numbers (int), not {answer.dtype}")
     best, right = probabilities.argmax(1), _picked(probabilities, 4)
-    sure = np.sort(probabilities.max(1))[-12:]
-    lowest = np.full(40, -1)
-    for k in range(3):
-        rows = np.flatnonzero(best == k)
-        lowest[rows[np.argsort(probabilities[rows, k])][:4]] = k
-    counted = np.full(40, -1)
-    for k in range(3):
-        counted[np.flatnonzero(best == k)[:4]] = k
-    top = np.argsort(-probabilities.max(1))
-    mistakes = {
-        "every row got a label; only the surest of each class do": best,
-        "you took the least sure rows; sort with the highest first": lowest,
-        "you took the first rows of each class; take the surest": counted,
-        "you took the surest rows of all classes together; take per_class of each": np.where(
-            probabilities.max(1) >= sure[0], best, -1
-        ),
-        "you took per_class rows in all; take that many of each class": np.where(
-            np.isin(np.arange(40), top[:4]), best, -1
-        ),
-        "some rows got a class that is not their largest probability": _picked(probabilities, 4, favourite=False),
-        "the rest gets -1, not 0": np.where(right < 0, 0, right),
-        "one too many of each class": _picked(probabilities, 5),
-    }
-    for message, wrong in mistakes.items():
+    for message, wrong in _wrong_labels(probabilities, best, right).items():
         require(not np.array_equal(answer, wrong), message)
     require(not np.array_equal(answer >= 0, right < 0), "you labelled the rest instead of the surest")
-    odd = (answer >= 0) & (answer != best)
-    require(not odd.any(), "some rows got a class that is not their largest probability")
-    require(np.array_equal(answer, right), "not the 4 surest rows of each class, for 40 random rows and 3 classes")
+    require(not ((answer >= 0) & (answer != best)).any(), "some rows got a class that is not their largest probability")
+    few = right == 3
+    require(
+        (answer[few] == 3).all(), "a class with fewer favourites than per_class: all of them get it, however unsure"
+    )
+    require(np.array_equal(answer, right), "not the 4 surest rows of each class, for 40 random rows and 4 classes")
     many = np.asarray(new_labels(probabilities.copy(), 39))
     require(np.array_equal(many, best), "with per_class 39 every class has fewer rows: all of them get their label")
 
@@ -157,6 +171,8 @@ def ex18_3(ridge_map):
         require(not close(bias, wrong, tol=1e-5), message)
     require(close(bias, y.mean(0) - x.mean(0) @ right, tol=1e-5), "bias is not mean(y) - mean(x) @ weight")
     one = ridge_map(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [5.0]]), 2)
+    need_tensor(one[0], (1, 1), "weight of the example (x and y of one column each)")
+    need_tensor(one[1], (1,), "bias of the example (x and y of one column each)")
     require(close(one[0], [[1.0]], tol=1e-4) and close(one[1], [2.0], tol=1e-4), "the example does not come out")
 
 
@@ -164,7 +180,9 @@ def ex18_3(ridge_map):
 def ex18_4(weigh):
     """Losses weighed by learned log-variances."""
     numbers = {"a": (1.7, 0.4), "b": (0.6, -0.9), "c": (2.5, 1.3)}
-    losses, logs = ({k: torch.tensor(v[i], requires_grad=True) for k, v in numbers.items()} for i in (0, 1))
+    losses, logs = (
+        {k: torch.tensor(numbers[k][i], requires_grad=True) for k in order} for i, order in enumerate(("abc", "cab"))
+    )
     answer = weigh(losses, logs)
     require(not isinstance(answer, dict), "return one number, the sum over the tasks")
     need_tensor(answer, (), "the result")
@@ -173,6 +191,9 @@ def ex18_4(weigh):
         return sum(form(loss, s) for loss, s in numbers.values())
 
     mistakes = {
+        "the two dicts may list the tasks in different orders; look each up by its name": sum(
+            math.exp(-s.item()) * x.item() + s.item() / 2 for x, s in zip(losses.values(), logs.values(), strict=True)
+        ),
         "the penalty s / 2 is missing: all weights could go to zero": total(lambda x, s: math.exp(-s) * x),
         "the penalty is s / 2, not s": total(lambda x, s: math.exp(-s) * x + s),
         "the sign in the exponent is wrong: exp(-s)": total(lambda x, s: math.exp(s) * x + s / 2),

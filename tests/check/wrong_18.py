@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from sklearn.linear_model import Ridge
 
 
 def divergence(q, p):
@@ -67,6 +68,14 @@ def along_the_batch(student, teacher, temperature):
     return temperature**2 * divergence(q, p).mean()
 
 
+def rounded(student, teacher, temperature):
+    return teacher_learns(student, teacher.detach(), int(temperature))
+
+
+def detached_in_place(student, teacher, temperature):
+    return teacher_learns(student, teacher.detach_(), temperature)
+
+
 def everybody(probabilities, per_class):
     return probabilities.argmax(1)
 
@@ -77,6 +86,20 @@ def pick(probabilities, per_class, order=lambda p: np.argsort(-p), favourite=Tru
         rows = np.flatnonzero(best == k) if favourite else np.arange(len(best))
         labels[rows[order(probabilities[rows, k])][:per_class]] = k
     return labels
+
+
+def by_the_lead(probabilities, per_class):
+    lead = probabilities - np.sort(probabilities, axis=1)[:, -2:-1]
+    labels = np.full(len(probabilities), -1)
+    for k in range(probabilities.shape[1]):
+        rows = np.flatnonzero(probabilities.argmax(1) == k)
+        labels[rows[np.argsort(-lead[rows, k])[:per_class]]] = k
+    return labels
+
+
+def unsure_dropped(probabilities, per_class):
+    barely = probabilities.max(1) < 1.05 / probabilities.shape[1]
+    return np.where(barely, -1, pick(probabilities, per_class))
 
 
 def least_sure(probabilities, per_class):
@@ -191,6 +214,11 @@ def bias_as_row(x, y, strength):
     return weight, bias[None]
 
 
+def library_turned(x, y, strength):
+    found = Ridge(alpha=strength).fit(x.numpy(), y.numpy())
+    return torch.as_tensor(found.coef_.T), torch.as_tensor(found.intercept_)
+
+
 def weighed(form):
     return lambda losses, logs: sum(form(losses[name], logs[name]) for name in losses)
 
@@ -221,6 +249,10 @@ def mean_of_tasks(losses, log_variances):
 
 def both_halved(losses, log_variances):
     return weighed(lambda x, s: ((-s).exp() * x + s) / 2)(losses, log_variances)
+
+
+def side_by_side(losses, log_variances):
+    return sum((-s).exp() * x + s / 2 for x, s in zip(losses.values(), log_variances.values(), strict=True))
 
 
 def weights_detached(losses, log_variances):
@@ -289,10 +321,14 @@ WRONG = {
         (student_detached, "no gradient flows into the student"),
         (sharpened, "sharpens"),
         (along_the_batch, "along the classes"),
+        (rounded, "do not round the temperature"),
+        (detached_in_place, "changed the teacher itself"),
     ],
     "18.2": [
         (everybody, "every row got a label"),
         (least_sure, "least sure"),
+        (by_the_lead, "lead over the second class"),
+        (unsure_dropped, "however unsure"),
         (first_come, "first rows of each class"),
         (not_the_favourite, "not their largest probability"),
         (rest_is_zero, "gets -1, not 0"),
@@ -315,6 +351,7 @@ WRONG = {
         (no_bias, "return two tensors"),
         (turned, "weight is turned"),
         (bias_as_row, "not (1, q)"),
+        (library_turned, "weight of the example"),
     ],
     "18.4": [
         (no_penalty, "penalty s / 2 is missing"),
@@ -324,6 +361,7 @@ WRONG = {
         (divided_by_s, "divided by s"),
         (mean_of_tasks, "mean over the tasks"),
         (both_halved, "halved the loss as well"),
+        (side_by_side, "by its name"),
         (weights_detached, "no gradient reaches log_variances"),
         (a_dict, "the sum over the tasks"),
         (plain_numbers, "without item()"),
