@@ -124,6 +124,18 @@ def ex18_2(new_labels):
     require(np.array_equal(many, best), "with per_class 39 every class has fewer rows: all of them get their label")
 
 
+def _check_bias(bias, shift, mean):
+    offsets = {
+        "the bias is the mean of y only; the mean of x was taken off, too": mean,
+        "the bias has the wrong sign before mean(x) @ weight": mean + shift,
+        "the bias leaves out the mean of y": -shift,
+        "the bias is zero; the means have to come back": torch.zeros(3),
+    }
+    for message, wrong in offsets.items():
+        require(not close(bias, wrong, tol=1e-5), message)
+    require(close(bias, mean - shift, tol=1e-5), "bias is not mean(y) - mean(x) @ weight")
+
+
 @exercise("18.3")
 def ex18_3(ridge_map):
     """Ridge regression with an intercept that is not shrunk."""
@@ -161,15 +173,7 @@ def ex18_3(ridge_map):
         require(not close(weight, wrong, tol=1e-5), message)
     right = solve(a, b)
     require(close(weight, right, tol=1e-5), "weight does not solve (X'X + lambda I) W = X'Y of the centred x and y")
-    offsets = {
-        "the bias is the mean of y only; the mean of x was taken off, too": y.mean(0),
-        "the bias has the wrong sign before mean(x) @ weight": y.mean(0) + x.mean(0) @ right,
-        "the bias leaves out the mean of y": -x.mean(0) @ right,
-        "the bias is zero; the means have to come back": torch.zeros(3),
-    }
-    for message, wrong in offsets.items():
-        require(not close(bias, wrong, tol=1e-5), message)
-    require(close(bias, y.mean(0) - x.mean(0) @ right, tol=1e-5), "bias is not mean(y) - mean(x) @ weight")
+    _check_bias(bias, x.mean(0) @ right, y.mean(0))
     one = ridge_map(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [5.0]]), 2)
     need_tensor(one[0], (1, 1), "weight of the example (x and y of one column each)")
     need_tensor(one[1], (1,), "bias of the example (x and y of one column each)")

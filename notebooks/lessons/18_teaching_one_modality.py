@@ -720,7 +720,7 @@ plotting.lines(counts, curve, **labels, baseline=("chance", 10), logx=True)
 # A classifier that never met a picture reads them. Honestly: the **distilled** pupil, with the same pairs and labels, reads better.
 # The projection's merit is that it knows nothing of the task: change the classifier, and the pictures follow.
 #
-# Honestly, too: each pair was made with a label. The curve says what so many statements "same class" are worth.
+# Each pair was made with a label: the curve says what so many statements "same class" are worth.
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Take all 8s and 9s out of the pairs (the ears' classifier keeps them). How many written 8s and 9s will it
