@@ -791,8 +791,8 @@ def digit_score(count, seed, copies):
 
 
 # %% [markdown]
-# The gain is the score with copies minus the score without, for the same labels. The support vector machines take about
-# 15 s.
+# The gain is the score with copies minus the score without, for the same labels. The support vector machines
+# take about 15 s.
 
 # %%
 gains = {}

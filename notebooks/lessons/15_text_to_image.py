@@ -203,7 +203,7 @@ def train_pairs(clip, x, text, *, steps, batch, seed):
 # %% tags=["further"]
 judge = Judge(len(words) + 1).eval()
 mm.checkpoint("15", judge=judge)
-first = dict(zip(parts, np.cumsum([0, *(len(each["names"]) for each in parts.values())]), strict=False))
+begins = dict(zip(parts, np.cumsum([0, *(len(each["names"]) for each in parts.values())]), strict=False))
 with torch.no_grad():  # all names, one part after the other
     heard = judge.hear(look_up([name for each in parts.values() for name in each["names"]], words))
 
@@ -216,7 +216,7 @@ def seen_by(tower, x):
 @torch.no_grad()
 def marks(x, rows, part):
     """What the judge gives pictures x painted for the prompts `rows` of a part."""
-    return passes(seen_by(judge, x), heard, torch.as_tensor(first[part] + np.asarray(rows)))
+    return passes(seen_by(judge, x), heard, torch.as_tensor(begins[part] + np.asarray(rows)))
 
 
 # %% [markdown]

@@ -199,6 +199,11 @@ def shared_once(logits, target):
     return _loss(logits.sigmoid(), target, twice=1)
 
 
+def half_a_gradient(logits, target):
+    p, t = logits.sigmoid(), target.to(logits.dtype)
+    return 1 - (2 * (p * t).sum() + 1) / (p.sum().detach() + t.sum() + 1)
+
+
 def soft_jaccard(logits, target):
     p, t = logits.sigmoid(), target.to(logits.dtype)
     return 1 - ((p * t).sum() + 1) / ((p + t - p * t).sum() + 1)
@@ -300,6 +305,7 @@ WRONG = {
         (always_more, "is a multiple of 4 already"),
     ],
     "19.4": [
+        (half_a_gradient, "detach no part of it"),
         (score_for_loss, "that is the score"),
         (logits_as_they_are, "with a sigmoid"),
         (cut, "cut the probabilities"),
