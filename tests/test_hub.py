@@ -43,6 +43,7 @@ def test_nobody_is_refused_when_all_start_at_once(start):
     config = start()
     assert config.JupyterHub.concurrent_spawn_limit == 0
     assert config.Spawner.start_timeout >= 600
+    assert "--KernelManager.transport=ipc" in config.Spawner.args
 
 
 def test_notebooks_are_handed_out_once(start, tmp_path):

@@ -374,6 +374,9 @@ for n in EARS[1:]:
 
 
 # %% tags=["further"]
+import ipywidgets
+
+
 def budget(by_eye, by_ear, pairs):
     w = worlds[0]
     said = {"alone": alone(*[z[first(w["pairs"][2], by_eye)] for z in w["pairs"][::2]])}
@@ -390,7 +393,12 @@ def budget(by_eye, by_ear, pairs):
     return figure
 
 
-_ = widgets.explore(budget, by_eye=[2, 5, 10, 20, 40], by_ear=[10, 2, 5, 20, 30], pairs=[100, 30, 200, 400, 958])
+def slide(options, value):
+    return ipywidgets.SelectionSlider(options=options, value=value)
+
+
+sliders = {"by_eye": slide([2, 5, 10, 20, 40], 2), "by_ear": slide([2, 5, 10, 20, 30], 10)}
+_ = widgets.explore(budget, **sliders, pairs=slide([30, 100, 200, 400, 958], 100))
 
 # %% [markdown] tags=["alt"]
 # *Figure: three bars of validation accuracy for a budget: alone, taught by ear, and the teacher on sounds. The teacher's bar is

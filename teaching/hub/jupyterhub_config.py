@@ -56,6 +56,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = str(ROOM / "{username}")
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = ["--ServerApp.quit_button=False", *(["--allow-root"] if os.geteuid() == 0 else [])]
+c.Spawner.args += ["--KernelManager.transport=ipc"]  # many kernels that start at once take each other's TCP ports
 c.Spawner.default_url = "/lab/tree/00_start_here.ipynb"
 c.Spawner.pre_spawn_hook = hand_out
 c.Spawner.env_keep = ["PATH", "LANG", "LC_ALL", "MMCOURSE_PROFILE"]

@@ -95,6 +95,8 @@ class Learner:
         while True:
             message = self.socket.recv()
             reply = json.loads(message) if isinstance(message, str) else {"msg_type": "pictures of a widget"}
+            if reply.get("content", {}).get("execution_state") in ("restarting", "dead"):
+                return "the kernel died"
             if reply["msg_type"] == "execute_reply" and reply["parent_header"].get("msg_id") == number:
                 content = reply["content"]
                 return None if content["status"] == "ok" else f"{content.get('ename')}: {content.get('evalue')}"
