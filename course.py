@@ -159,14 +159,19 @@ def step(number, text, action):
     say(f"[{number}] took {time.perf_counter() - began:.0f} s")
 
 
+def need(extra, package):
+    """Install an extra of the course unless the package that it brings is there."""
+    if run([PYTHON, "-c", f"import importlib.util as u, sys; sys.exit(not u.find_spec('{package}'))"], check=False):
+        run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f".[{extra}]"])
+
+
 def browser_test(rest):
     """Do in JupyterLab, in a real browser, what a learner does in every lesson; pictures of it go to build/browser."""
     if not any(map(shutil.which, CHROMIUM)):
         raise Stop(
             "These tests look at the pages in Chromium. On Debian and Ubuntu: sudo apt install chromium; then again."
         )
-    if run([PYTHON, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('playwright'))"], check=False):
-        run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".[browser]"])
+    need("browser", "playwright")
     module("mmcourse.data", "--all")
     return module("pytest", "tests/browser", *rest, check=False)
 
@@ -174,8 +179,7 @@ def browser_test(rest):
 def site(options, rest):
     """Build the course as web pages into build/site/html; nothing is run, and once installed no network is needed."""
     ensure(options.torch_index)
-    if run([PYTHON, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('myst_nb'))"], check=False):
-        run([PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", ".[site]"])
+    need("site", "myst_nb")
     return module("tools.site", *rest, check=False)
 
 
