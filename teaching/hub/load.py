@@ -195,7 +195,7 @@ def report(room, address, cells, path, number):
         served = list(pool.map(Learner.start, learners))
         print(f"{len(served)} of {number} learners served: {_range(served)}; {memory():.1f} GB", flush=True)
         jobs = [pool.submit(learner.lesson, cells, path) for learner in learners]
-        times, most = [], 0.0
+        most = 0.0
         while not all(job.done() for job in jobs):
             most = max(most, memory())
             time.sleep(5)
