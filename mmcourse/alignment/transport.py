@@ -8,8 +8,10 @@ from mmcourse.inputs import check_tensor
 def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
     """The plan P with margins a and b of least ``sum(P * cost) - epsilon * entropy(P)``.
 
-    ``P = exp((f_i + g_j - cost_ij) / epsilon)``; f and g are fitted in turn to the margins, with logarithms only, in
-    float64, and differentiable by autograd. The smaller epsilon, the more rounds it takes.
+    ``P = exp((f_i + g_j - cost_ij) / epsilon)``; f and g are fitted in turn to the margins, in float64, and
+    differentiable by autograd. The smaller epsilon, the more rounds it takes. A round multiplies P's rows and columns
+    by scales, which needs two matrix-vector products; a scale that grows too large or too small is taken into f and g,
+    by a round with logarithms, so that no epsilon is too small.
 
     Parameters
     ----------
@@ -18,7 +20,7 @@ def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
         None negative, each summing to 1.
     epsilon : float above 0, in units of the cost
     max_iter : int
-        Most rounds.
+        Most rounds, at least 1.
     tol : float
         Stop when the margins of the plan are off by no more than this in all.
 
@@ -31,12 +33,13 @@ def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
     Raises
     ------
     ValueError
-        For a wrong shape or dtype, weights that are negative or do not sum to 1, or epsilon not above 0.
+        For a wrong shape or dtype, weights that are negative or do not sum to 1, epsilon not above 0, or no rounds.
 
     References
     ----------
     M. Cuturi, "Sinkhorn distances: lightspeed computation of optimal transport", NeurIPS 2013, algorithm 1; with
-    logarithms: G. Peyré and M. Cuturi, "Computational optimal transport", 2019, eq. 4.43 and 4.44.
+    logarithms: G. Peyré and M. Cuturi, "Computational optimal transport", 2019, eq. 4.43 and 4.44; both together:
+    B. Schmitzer, "Stabilized sparse scaling algorithms for entropy regularized transport problems", 2019, algorithm 2.
     """
     check_tensor("cost", cost, range(2, 9))
     for name, weights, axis in (("a", a, -2), ("b", b, -1)):
@@ -47,14 +50,30 @@ def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
             raise ValueError(f"{name} must hold weights of at least 0 that sum to 1; got sums {weights.sum(-1)}")
     if not 0 < epsilon < float("inf"):
         raise ValueError(f"epsilon must be a number above 0; got {epsilon!r}")
+    if max_iter < 1:
+        raise ValueError(f"max_iter must be at least 1; got {max_iter!r}")
     similarity, (a, b) = -cost.double() / epsilon, (w.double() / w.double().sum(-1, keepdim=True) for w in (a, b))
-    f, g = torch.zeros_like(a), torch.zeros_like(b)
+    g, scales = torch.zeros_like(b), None
     for _ in range(max_iter):
-        reached = (similarity + g[..., None, :]).logsumexp(-1)
-        if (((f + reached).exp() - a).abs().sum(-1) <= tol).all():  # the other margin was met by the last round
+        if scales is None:  # with logarithms: slower, and out of range for no epsilon
+            f = a.log() - (similarity + g[..., None, :]).logsumexp(-1)
+            g = b.log() - (similarity + f[..., None]).logsumexp(-2)
+            kernel = (similarity + f[..., None] + g[..., None, :]).exp()
+            scales = torch.ones_like(a), torch.ones_like(b)
+        u, v = scales
+        reached = (kernel @ v[..., None])[..., 0]
+        if ((u * reached - a).abs().sum(-1) <= tol).all():  # the other margin was met by this round
             break
-        f = a.log() - reached
-        g = b.log() - (similarity + f[..., None]).logsumexp(-2)
-    plan = (similarity + f[..., None] + g[..., None, :]).exp()
+        left = a / reached.where(a > 0, 1)
+        right = b / (left[..., None, :] @ kernel)[..., 0, :].where(b > 0, 1)
+        scales = (left, right) if _safe(left, a) and _safe(right, b) else None
+        if scales is None:
+            g = g + v.log()
+    plan = u[..., None] * kernel * v[..., None, :]
     off = (plan.sum(-1) - a).abs().sum(-1).maximum((plan.sum(-2) - b).abs().sum(-1))
     return plan.to(torch.promote_types(cost.dtype, torch.float32)), off <= tol
+
+
+def _safe(scale, weights):
+    """Whether the scales of all weights above 0 stay far from what float64 cannot hold."""
+    return bool(((scale < 1e100) & ((scale > 1e-100) | (weights == 0))).all())

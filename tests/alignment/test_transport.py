@@ -69,6 +69,23 @@ def test_gradient():
     assert torch.autograd.gradcheck(lambda c: sinkhorn(c, a, b, 0.5, max_iter=30, tol=0)[0], cost.requires_grad_())
 
 
+@pytest.mark.parametrize(("epsilon", "rounds"), [(1, 5), (0.01, 60), (1e-4, 300), (1e-6, 300)])
+def test_scales_change_nothing(epsilon, rounds):
+    """The same rounds with logarithms only; with the smaller epsilons the scales leave their range again and again."""
+    cost, a, b = draw()
+    weights = torch.rand_like(cost)
+    cost.requires_grad_()
+    f, g = torch.zeros_like(a), torch.zeros_like(b)
+    for _ in range(rounds):
+        f = a.log() - torch.logsumexp(g - cost / epsilon, 1)
+        g = b.log() - torch.logsumexp(f[:, None] - cost / epsilon, 0)
+    expected = (f[:, None] + g - cost / epsilon).exp()
+    plan, _ = sinkhorn(cost, a, b, epsilon, max_iter=rounds, tol=0)
+    torch.testing.assert_close(plan, expected, rtol=1e-6, atol=1e-12)
+    slopes = [torch.autograd.grad((weights * p).sum(), cost)[0] for p in (plan, expected)]
+    torch.testing.assert_close(*slopes, rtol=1e-5, atol=1e-8 / epsilon)
+
+
 def test_convergence_is_reported_honestly():
     cost, a, b = draw()
     for rounds in (1, 3, 200):
@@ -109,3 +126,5 @@ def test_bad_input():
     ):
         with pytest.raises(ValueError, match=message):
             sinkhorn(*given)
+    with pytest.raises(ValueError, match="max_iter must be"):
+        sinkhorn(cost, a, b, 0.1, max_iter=0)
