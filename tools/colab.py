@@ -34,11 +34,11 @@ transformers==5.15.0
 def install():
     """Make the environment, or bring it up to date."""
     if not PYTHON.exists():
-        venv.EnvBuilder(with_pip=False).create(HOME)
+        venv.EnvBuilder(with_pip=True).create(HOME)
     pins = HOME / "pins.txt"
     pins.write_text(PINS, encoding="utf-8")
-    uv = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", PYTHON, "-c", pins, "-e", ".[test]"]
-    return subprocess.run([str(part) for part in uv], cwd=ROOT).returncode
+    pip = [PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", pins, "-e", ".[test]"]
+    return subprocess.run(pip, cwd=ROOT).returncode
 
 
 def main(what="test"):
