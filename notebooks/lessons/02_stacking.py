@@ -793,7 +793,7 @@ dots(dict(zip(dubious, np.transpose(learned))), "learned weight", line=0, title=
 #
 # Go through the partners. Where is each curve highest, how much higher than at 0, and does the judge find the place?
 
-# %%
+# %% tags=["further"]
 evidence, answers = games[0].honest - 0.5, games[0].y_train
 GRID, LIMITS = np.linspace(-1, 1, 81), {"contrarian": (20, 80), "coin": (20, 80)}
 

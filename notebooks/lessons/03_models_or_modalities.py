@@ -400,6 +400,7 @@ plotting.lines(sizes, curves, title="Redundant task", baseline=("majority", majo
 # another sense can, even a worse one.
 
 # %% tags=["further"]
+# half of the trees on each sense
 both = np.array([accuracy(np.vstack([t["eye"][: TREES // 2], t["ear"]]).mean(axis=0), y) for t, y in forests])
 mm.claim(
     "03.2", "as many trees, half of them on the ear, beat all on the eye", 100 * (both - full), margin=4, unit="points"
@@ -659,13 +660,13 @@ def decompose(joint):
 # each other. Is there any redundancy?
 
 # %% tags=["further"]
-PARTS = {"redundant": 7, "unique to the eye": 0, "unique to the ear": 1, "synergy": 2}  # and their colours
+PARTS = {"redundant": 7, "unique to the eye": 0, "unique to the ear": 1, "synergy": 2}  # colours
 
 
 def stacked(cuts, height=3.6):
     """Draw one bar a name, cut into redundant, unique and synergistic bits."""
     figure, axes = plt.subplots(figsize=(8.6, height))
-    start, wide = np.zeros(len(cuts)), 0.1 * max(sum(cut) for cut in cuts.values())
+    start, wide = np.zeros(len(cuts)), max(0.1, 0.12 * max(sum(cut) for cut in cuts.values()))
     for (part, color), width in zip(PARTS.items(), np.array(list(cuts.values())).T, strict=True):
         look = {"color": plotting.COLORS[color], "edgecolor": "white", "label": part}
         bars = axes.barh(list(cuts), width, left=start, **look)

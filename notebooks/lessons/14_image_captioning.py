@@ -423,6 +423,7 @@ for name, model in models.items():
     print(f"{name:15} {sum(p.numel() for p in model.parameters()):,} parameters, trained for {seconds[name]:.0f} s")
 
 # %% tags=["further"]
+# a marker for each model
 LOOKS = dict(zip(("attention", "concat", "product", "concat, longer", "language only"), "oDs^x", strict=True))
 
 
@@ -802,10 +803,11 @@ good = test[(right["attention"] == 1) & (number[test] >= 2)][:4]
 said = dict(zip(test, texts["attention"], strict=True))
 titles = [f"right: {said[k]}" for k in good] + [f"said: {said[k]} / true: {table['caption'][k]}" for k in wrong]
 figure, grid = plt.subplots(2, 4, figsize=(11, 7.4))
-for axes, k, title in zip(grid.flat, [*good, *wrong], titles, strict=False):
+for axes in grid.flat:
+    axes.axis("off")
+for axes, k, title in zip([*grid[0, : len(good)], *grid[1]], [*good, *wrong], titles, strict=False):
     axes.imshow(store[k].permute(1, 2, 0), interpolation="nearest")
     axes.set_title("\n".join(textwrap.wrap(title, 25)), fontsize=11, loc="left")
-    axes.axis("off")
 
 # %% [markdown] tags=["alt"]
 # *Figure: above, four scenes that were described rightly; below, four that were not, with what was said and what is true.*

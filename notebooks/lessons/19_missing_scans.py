@@ -538,6 +538,7 @@ lost["plain, guess"] = without("plain", guess=True)
 
 
 # %% tags=["further"]
+# one mark a way, with its colour
 NAMES = ("plain, black", "plain, mean picture", "plain, guess", "modality dropout", "block without dropout")
 LOOK = dict(zip((*NAMES, "shared-specific", "trained without it"), (0, 1, 5, 2, 4, 3, 7), strict=True))
 
@@ -628,6 +629,7 @@ for name in ("modality dropout", "block without dropout", "shared-specific"):
 yardstick = np.stack([by_subject(predict(nets[f"without_{k}"], "test"), "test") for k in range(M)])
 
 # %% tags=["further"]
+# without the black picture, so that the rest is seen
 _ = dots({name: table for name, table in lost.items() if "black" not in name} | {"trained without it": yardstick}, 0.6)
 
 # %% [markdown] tags=["alt"]
@@ -801,7 +803,7 @@ for model, gone in itertools.product(("plain", "modality dropout", "shared-speci
 
 
 def look(case, show, missing, model):
-    figure, axes = plt.subplots(figsize=(4.6, 5.2))
+    figure, axes = plt.subplots(figsize=(4.6, 4.2))
     picture = np.zeros(y.shape[1:]) if show == missing else DATA["test"][0][CASES[case], CONTRASTS.index(show)].cpu()
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
     said, true = ANSWERS[model, missing][case], y[CASES[case]].cpu()
