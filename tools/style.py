@@ -7,6 +7,7 @@ from tools import lesson as lessons
 from tools.lesson import EXERCISE, PICTURE, tags
 
 MAX_LINES, MAX_WORDS, MAX_BYTES, MAX_MINUTES = 20, 120, 500_000, 90
+MAX_FOLDED = 100  # characters of the one line that a folded cell shows in a window of 1280 pixels
 HEADINGS = ("## What can go wrong", "## Three key points", "## Quiz", "## References")
 VACUOUS = ("nbval", "raises-exception", "skip-execution")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
@@ -42,6 +43,8 @@ def sizes(lesson):
         lines = [line for line in lessons.close_exercise(cell.source).splitlines() if line.strip()]
         if cell.cell_type == "code" and len(lines) > MAX_LINES:
             yield f"cell {i} has {len(lines)} lines of code; at most {MAX_LINES}"
+        if cell.cell_type == "code" and "further" in tags(cell) and len(lines[0]) > MAX_FOLDED:
+            yield f"cell {i} is folded to a line of {len(lines[0])} characters; put a short comment before it"
         if cell.cell_type == "markdown" and (words := _words(cell)) > MAX_WORDS and "## References" not in cell.source:
             yield f"cell {i} has {words} words; at most {MAX_WORDS}"
 

@@ -532,9 +532,9 @@ assert np.allclose(mfcc(sound.double().numpy(), 8000), theirs, atol=1e-4)
 assert np.allclose(representation.mfcc(sound.double(), 8000, **cut), theirs, atol=1e-4)
 
 # %% tags=["further"]
+end, look = len(sound) / 8000, {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
 spectrum = representation.to_decibel(representation.stft(sound, n_fft=512, hop_length=128).abs().square())
 hertz = representation.mel_to_hertz(representation.hertz_to_mel(torch.tensor(4000.0)) * torch.linspace(0, 1, 5))
-end, look = len(sound) / 8000, {"aspect": "auto", "origin": "lower", "interpolation": "nearest"}
 figure, grid = plt.subplots(2, 2, figsize=(8.6, 4.4))
 (wave_axes, stft_axes), (mel_axes, mfcc_axes) = grid
 wave_axes.plot(np.arange(len(sound)) / 8000, sound, linewidth=0.6)
@@ -630,6 +630,7 @@ for bands in BANDS:
 # not centre what they see. (`balanced` in the folded cell draws equally many rows of each group.)
 
 # %% tags=["further"]
+# how many labelled pictures of each group, how many draws
 SIZES, SEEDS = mm.per_profile(smoke=(2, 5, 10), quick=(2, 5, 10, 20, 50), full=(2, 5, 10, 20, 50)), range(5)
 
 

@@ -749,6 +749,7 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center",
 # late fusion is more robust should also report how many numbers each sense brought.
 
 # %% tags=["further"]
+# late minus early, by noise
 balanced = sum(fall[sense, "late: average"] - fall[sense, "early"] for sense in ("image", "audio")) / 2
 copied = {sense: fall[sense, "early, sound x 4"] - fall[sense, "late: average"] for sense in ("image", "audio")}
 strong, little = STRENGTH.index(3), STRENGTH.index(1)
@@ -1046,6 +1047,7 @@ print(f"both wrong: {both:.1f} %; if their errors were independent: {chance:.1f}
 # <details><summary>Further: must you divide by p(y) here?</summary>Groups are not equally frequent, so p(y) does not drop out. On unknown names the model of names falls back on the frequencies of the groups. The picture's model has learned these too, and the bare product counts them twice. The correction points the right way, but on a test set of this size its interval does not exclude zero.</details>
 
 # %% tags=["further"]
+# with the division and without
 difference = bootstrap_interval(lambda a, b: np.mean(a - b), right["late: product / p(y)"], right["late: product"])
 print(f"dividing by p(y): {difference:+} points")
 assert np.allclose(opinion["name"][~known], opinion["name"][~known][0])  # no known word: always the same opinion

@@ -1201,6 +1201,7 @@ BOXES = {
 # (The drawing.)
 
 # %% tags=["further"]
+# the arrows: from, to, answer
 ARROWS = "step-lag-no step-gap-yes gap-add-no gap-few-yes few-plain-no few-order-yes order-pair-no order-low-yes"
 figure, axes = plt.subplots(figsize=(13, 4.2))
 drawn = {}

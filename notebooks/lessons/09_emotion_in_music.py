@@ -522,6 +522,7 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center",
 # that of the average.*
 
 # %% tags=["further"]
+# raw and calibrated
 (average, average_mild), (product, product_mild) = found["average", "accuracy"], found["product", "accuracy"]
 mm.claim(
     "09.1",
@@ -1049,6 +1050,7 @@ print(f"harmony alone: {interval(single['harmony'])} %")
 # <details><summary>Beyond two classes: valence and arousal</summary>Emotion research seldom uses "sad or happy". It rates two scales (Russell 1980): valence, from unpleasant to pleasant, and arousal, from calm to excited. Mode speaks mostly of valence, tempo and loudness mostly of arousal.</details>
 
 # %% tags=["further"]
+# words on the two scales
 WORDS = {"excited": (0.62, 0.72), "happy": (0.85, 0.2), "content": (0.8, -0.42), "calm": (0.5, -0.78)}
 WORDS |= {"tired": (-0.12, -0.95), "sad": (-0.8, -0.35), "afraid": (-0.25, 0.85), "angry": (-0.62, 0.65)}
 figure, axes = plt.subplots(figsize=(6, 5))

@@ -1139,6 +1139,7 @@ def slowed(seed):
 # Against the plain model (about 10 s):
 
 # %% tags=["further"]
+# the two that are trained anew
 makers = {"gradient balancing": lambda seed: train(Balanced(), seed, rebalance), "learning rate / 5": slowed}
 shown = {"all there": ((), "out"), "no history, out": (("history",), "out"), "no history, mean": (("history",), "mean")}
 base = {case: broken("plain", *how) for case, how in shown.items()}

@@ -88,6 +88,7 @@ print({name: len(part["number"]) for name, part in parts.items()})
 # Two of each test:
 
 # %% tags=["further"]
+# a short and a longer text of each test
 shown = [(name, row) for name in TESTS for row in np.argsort([len(text) for text in parts[name]["text"]])[[12, 36]]]
 plotting.images(
     [pictures(parts[name]["number"][row]) for name, row in shown],
@@ -248,6 +249,7 @@ class PictureTower(nn.Sequential):
 # (A table of all words, and for each picture eight texts to draw from: four times its name, and names and keywords mixed.)
 
 # %% tags=["further"]
+# all words that occur
 texts = {text for each in everything for part in each.values() for key in ("text", "keywords") for text in part[key]}
 words = sorted({word for text in texts for word in re.findall("[a-z0-9]+", text.lower())})
 row_of = {word: row for row, word in enumerate(words, 1)}  # row 0: no word
@@ -469,7 +471,8 @@ models = [clip(seed) for seed in range(len(everything))]
 # (The rivals. *Strength* is ridge's penalty on large weights.)
 
 # %% tags=["further"]
-both = torch.cat([table, chance_table / 4], 1)  # like words near each other, and yet each word its own
+# like words near each other, and yet each word its own
+both = torch.cat([table, chance_table / 4], 1)
 
 
 def text_vectors(ids):
@@ -733,6 +736,7 @@ rate = study["InfoNCE", 64][0]
 longer = [trial(k, 64, rate, False, 4 * SHORT)[1] for k in range(3)]
 
 # %% tags=["further"]
+# recall by batch, a curve a loss
 series = {name: np.array([study[name, batch][1] for batch in BATCHES]).T for name in ("InfoNCE", "SigLIP")}
 for (name, batch), (rate, runs) in study.items():
     print(f"{name:8} batch {batch:3}: recall@1 {interval(runs)}, learning rate {rate}")
@@ -1175,6 +1179,7 @@ print(
 # With Flickr30k or MS COCO in your own folder, the `full` profile trains the same two towers on photographs and sentences:
 
 # %% tags=["further"]
+# photographs, if they are in your folder
 PHOTOS = [name for name in ("flickr30k", "coco_captions") if name in mm.data.REGISTRY and mm.data.ready(name)]
 if PHOTOS and mm.per_profile(smoke=False, quick=False, full=True):
     photos, sides = mm.load(PHOTOS[0], limit=5000), []

@@ -923,6 +923,7 @@ for part, some in rows.items():
     results[part] = {name: marks(x, some, part) for name, x in tries.items()}
 
 # %% tags=["further"]
+# with intervals over the prompts
 bounds = {part: {name: bootstrap_interval(np.mean, hits) for name, hits in results[part].items()} for part in rows}
 figure, grid = plt.subplots(1, 3, figsize=(12.5, 3.4), sharey=True)
 for axes, (part, each) in zip(grid, bounds.items(), strict=True):

@@ -74,6 +74,7 @@ for spot, row, title in zip(axes, shown, titles, strict=True):
 # kinds and colours of training in new scenes; in *unseen* every object is a pair of kind and colour that training never had.
 
 # %% tags=["further"]
+# all words of questions and answers
 words = {word for each in table["questions"] for one in each for word in one["question"].rstrip("?").split()}
 words |= {word for each in table["dialogue"] for one in each for word in one["question"].rstrip("?").split()}
 words |= {word for answer in ANSWERS for word in answer.split()}
@@ -941,7 +942,8 @@ print(f"{len(figures)} things that {len(looks)} emoji share, such as {', '.join(
 # **Text alone** must score exactly 1/18, whatever the model: all 18 have the same text, so it gives one answer to all. A third of the things, with all variants, is held out: of a tested thing no picture and no name was seen.
 
 # %% tags=["further"]
-order = [[rows[look] for look in looks] for rows in figures.values()]  # (things, 18) rows of the table
+# (things, 18) rows of the table
+order = [[rows[look] for look in looks] for rows in figures.values()]
 images, needed = {}, {emoji["en"][row] for rows in order for row in rows}
 for part in (lambda s: (s.train, s.valid, s.test))(mm.load("emoji")):
     for k in range(len(part)):

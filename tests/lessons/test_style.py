@@ -23,6 +23,11 @@ PLANTED = {
     "answer leaks": ("The average of ten readings", "Write return sum(numbers) / len(numbers). It", "leaks"),
     "over-long cell": ("assert len(gain) == 6", f"assert len(gain) == 6\n{LONG_CELL}", "lines of code"),
     "over-long prose": ("is closer.", "is closer." + " word" * 130, "words"),
+    "long folded line": (
+        "# %%\nerrors = [",
+        '# %% tags=["further"]\nlong = "' + "x" * 100 + '"\nerrors = [',
+        "folded",
+    ),
     "third code cell": (
         "# %% [markdown]\n# The average",
         "# %%\nx = 1\n\n# %%\ny = 2\n\n# %% [markdown]\n# The average",
