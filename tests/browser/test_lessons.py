@@ -11,8 +11,17 @@ CONTROLS = ".noUi-handle, select, input[type=checkbox], input[type=text]"
 KIND = "me => me.classList.contains('noUi-handle') ? 'slider' : me.tagName === 'SELECT' ? 'list' : me.type"
 VALUE = "me => String(me.type === 'checkbox' ? me.checked : me.getAttribute('aria-valuetext') ?? me.value)"
 AT_END = "me => me.options ? me.selectedIndex === me.length - 1 : me.ariaValueNow === me.ariaValueMax"
+IDLE = {"12": {1}, "14": {1, 2}, "19": {2}}  # by place; what they change, the models of smoke are too young for
 OTHER = "me => me.list && [...me.list.options].map(one => one.value).find(one => one !== me.value)"
 FOCUSED = "me => me === document.activeElement"
+
+
+@pytest.fixture
+def taught(lesson):
+    """Give a lesson with widgets and exercises; own_data has neither."""
+    if not lesson.number.isdigit():
+        pytest.skip("has neither widgets nor exercises")
+    return lesson
 
 
 def outputs(lesson):
@@ -27,7 +36,8 @@ def test_every_cell_ran_without_an_error(lesson):
     assert bad == []
 
 
-def test_widgets_follow_the_keyboard(lesson):
+def test_widgets_follow_the_keyboard(taught):
+    lesson = taught
     places = [k for k, output in outputs(lesson) if STILL in str(output.get("data", {}).get("text/plain"))]
     assert places, "a lesson has a widget"
     for place in places:
@@ -35,8 +45,9 @@ def test_widgets_follow_the_keyboard(lesson):
         controls = lesson.cell(place).locator(".jp-OutputArea-output .widget-vbox").locator(CONTROLS)
         changed = {number: move(lesson, place, controls.nth(number)) for number in range(controls.count())}
         lesson.picture(f"3-widget-{place}-moved", place)
-        assert any(changed.values()), f"cell {place}: the picture did not change"
         print(lesson.stem, "cell", place, "controls that changed the picture:", changed)
+        dead = {number for number, moved in changed.items() if not moved} - IDLE.get(lesson.number, set())
+        assert not dead, f"cell {place}: the picture did not change for controls {dead}"
 
 
 def move(lesson, place, control):
@@ -92,7 +103,8 @@ def settle(lesson):
     lesson.page.wait_for_function("() => window.over", timeout=PATIENCE)
 
 
-def test_an_exercise_from_wrong_to_right(lesson):
+def test_an_exercise_from_wrong_to_right(taught):
+    lesson = taught
     one = attempt(lesson.stem, lesson.cells)
     assert f"Exercise {one.exercise}: not attempted yet" in lesson.run(one.index + 1)
     lesson.write(one.index, one.wrong)
@@ -149,7 +161,8 @@ def pictures(lesson, theme):
         data = output.get("data", {})
         if VIEW in data or "image/png" in data or "text/html" in data:
             lesson.picture(f"2-output-{place:03d}-{theme}", place)
-    lesson.picture(f"4-exercise-{theme}", attempt(lesson.stem, lesson.cells).index)
+    if lesson.number.isdigit():
+        lesson.picture(f"4-exercise-{theme}", attempt(lesson.stem, lesson.cells).index)
 
 
 def test_no_other_host_was_asked(lesson, new_page):
