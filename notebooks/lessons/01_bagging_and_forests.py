@@ -577,7 +577,8 @@ def draw(depth, features_seen, trees):
     for color, (name, curve) in zip(plotting.COLORS, curves[features_seen, depth].items(), strict=False):
         axes.plot(np.arange(1, TREES + 1), curve, color=color, label=f"{name}: {curve[trees - 1]:.3f}")
         axes.plot(trees, curve[trees - 1], "o", color=color)
-    axes.axvline(trees, color="#999999", linewidth=1)
+    highest = max(curve[trees - 1] for curve in curves[features_seen, depth].values())
+    axes.vlines(trees, 0.3, highest, color="#999999", linewidth=1)
     axes.set(xlabel="number of trees", ylabel="error in log volatility", ylim=(0.3, 0.6))
     axes.set_title(f"depth: {depth}, features seen: {features_seen}, trees: {trees}")
     axes.legend()
