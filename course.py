@@ -183,6 +183,13 @@ def site(options, rest):
     return module("tools.site", *rest, check=False)
 
 
+def bench(options, rest):
+    """Race every block against the libraries that have it too."""
+    ensure(options.torch_index)
+    need("bench", "tslearn")
+    return module("benchmarks", *rest, check=False)
+
+
 def test(options, rest):
     """Run every test: style, units, doctests, checks, freshness, then every notebook."""
     ensure(options.torch_index)
@@ -226,6 +233,7 @@ COMMANDS = {
     "plan": (passed_on("tools.plan"), "a timetable for a room: plan --minutes 180 --lessons 07,08; alone: ready paths"),
     "guide": (passed_on("tools.guide"), "bring the facts in teaching/GUIDE.md up to date: guide [--check]"),
     "site": (site, "the course as a book of web pages with search and glossary, offline: site [NN …] [--check]"),
+    "bench": (bench, "race every block against the fastest library: bench [NAME …] [--write] [--device cuda]"),
     "data": (passed_on("mmcourse.data"), "fetch data before you need it: data --all, or data NAME …"),
     "doctor": (passed_on("mmcourse.doctor"), "find out what is wrong with this installation"),
     "progress": (passed_on("mmcourse.check.classroom"), "show which exercises you have solved; --class FOLDER: a room"),

@@ -18,7 +18,11 @@ def part(path):
     return path.relative_to(ROOT / "mmcourse").parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", [*PACKAGE, *sorted((ROOT / "tools").glob("*.py")), ROOT / "course.py"], ids=str)
+@pytest.mark.parametrize(
+    "path",
+    [*PACKAGE, *sorted((ROOT / "tools").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py")), ROOT / "course.py"],
+    ids=str,
+)
 def test_modules_and_functions_are_short(path):
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 300
