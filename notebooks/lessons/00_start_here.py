@@ -7,6 +7,10 @@
 #
 # One small owl, three ways to meet it. By the end of this lesson you will have looked at it, read it in fourteen
 # languages, heard it, and measured whether two senses know more than one.
+#
+# New to notebooks? Click the grey cell below and press <kbd>Shift</kbd>+<kbd>Enter</kbd>: it runs, and the next is
+# selected. Go on from top to bottom; `[*]` means *still working*. The first cell matters only in Colab; the second may
+# take half a minute.
 
 # %% tags=["setup"]
 import numpy as np
@@ -17,17 +21,21 @@ from mmcourse import check, metrics, plotting, widgets
 mm.setup(seed=0)
 
 # %% [markdown]
-# The line above tells you what the course found: its version, where it computes, how large its experiments are (the
+# The two lines above tell you what the course found: its version, where it computes, how large its experiments are (the
 # *profile*), and which data is ready. No GPU is needed anywhere.
 #
-# A notebook is a row of cells. Click one and press <kbd>Shift</kbd>+<kbd>Enter</kbd> to run it and go on. Run them from
-# top to bottom. You need some Python and NumPy. PyTorch's *tensors* are arrays that can also live on a GPU; here they
-# behave like NumPy's.
+# Later cells use what earlier ones made. `NameError: name … is not defined` nearly always means that a cell above was not
+# run since the notebook was opened or restarted: choose *Run > Run All Above Selected Cell*. A folded cell (•••) runs like
+# any other. <kbd>Ctrl</kbd>+<kbd>S</kbd> saves your answers; JupyterLab does so by itself only now and then.
+#
+# You need some Python and NumPy. PyTorch's *tensors* are arrays that can also live on a GPU; here they behave like
+# NumPy's.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## How this course works
-# - **Predict first**: write your guess down before you run the cell. Being wrong on paper makes the surprise stick.
-# - **Exercises** are open functions, rated ●○○ to ●●● and timed. The check says *not attempted yet*, *not yet* with the
+# - **Predict first**: write your guess on paper before you run the cell. Being wrong there makes the surprise stick.
+# - **Exercises** are open functions, rated ●○○ to ●●● and timed: put your code in place of
+#   `raise NotImplementedError`, run the cell, then its check. The check says *not attempted yet*, *not yet* with the
 #   likely mistake, or *correct*. Two hints and a solved notebook are one click away. Nothing later depends on your answer.
 # - **Profiles** set the size of experiments: `quick` fits a laptop, `full` (set the environment variable
 #   `MMCOURSE_PROFILE=full` before starting) runs larger ones.
@@ -512,7 +520,8 @@ healthy = doctor()
 
 # %% [markdown]
 # So: a modality is a way in which something reaches us, and this course teaches you to let several of them work together, and to
-# measure whether they do. Your progress so far stands below. Go on with lesson 1.
+# measure whether they do. Your progress so far stands below. Go on with
+# [lesson 1](01_bagging_and_forests.ipynb).
 
 # %% [markdown]
 # ## References

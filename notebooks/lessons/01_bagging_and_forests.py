@@ -31,7 +31,7 @@ returns.iloc[:3, :6].round(4)
 
 # %% [markdown]
 # One stock as a picture, the price above and its returns below. (Code that only draws or keeps score is folded in this
-# lesson; you need not read it.)
+# lesson: run it like any other cell, you need not read it. A click on the three dots opens it.)
 
 # %% tags=["further"]
 import matplotlib.pyplot as plt
