@@ -105,6 +105,7 @@ def quiet_lab():
     notes = {"fetchNews": "false", "checkForUpdates": False}
     wrap = {"codeCellConfig": {"lineWrap": True}}  # at 1280 pixels a line of 120 characters does not fit
     wanted = {"@jupyterlab/apputils-extension:notification": notes, "@jupyterlab/notebook-extension:tracker": wrap}
+    wanted["@jupyterlab/docmanager-extension:plugin"] = {"autosaveInterval": 20}  # seconds of answers that can be lost
     settings.write_text(json.dumps(wanted), encoding="utf-8")
 
 
@@ -121,7 +122,7 @@ def ensure(torch_index=None):
     if free < NEEDED_GB and not done:
         say(f"Note: {free:.1f} GB free here; a full installation takes about 7 GB (README: the small installation).")
     began = time.perf_counter()
-    say("Installing into .venv (about 6 GB with PyTorch; one to ten minutes, once) …")
+    say("Installing into .venv (about 6 GB with PyTorch; one to ten minutes, once; it ends with a long list) …")
     if not works():
         make_venv()
     STAMP.unlink(missing_ok=True)
@@ -139,16 +140,28 @@ def module(name, *arguments, check=True):
     return run([PYTHON, "-m", name, *arguments], check=check)
 
 
+def open_already():
+    """Return the address of a JupyterLab that shows these notebooks already, or ''."""
+    code = "import sys; from jupyter_server.serverapp import list_running_servers as found\n"
+    code += "print(*(s['url'] + 'lab?token=' + s['token'] for s in found() if s['root_dir'] == sys.argv[1]))"
+    probe = subprocess.run([str(PYTHON), "-c", code, str(ROOT / "notebooks")], capture_output=True, text=True)
+    return probe.stdout.split(maxsplit=1)[0] if probe.stdout.strip() else ""
+
+
 def lab(options, rest):
     """Open JupyterLab on lesson 00; whatever follows is passed on to it (--no-browser, --port 8889 …)."""
     ensure(options.torch_index)
+    if there := open_already():
+        say(f"JupyterLab runs already, at {there}\nA second one starts now; do not open one lesson in both.")
     say("Fetching the data of lessons 00 and 01 (about 35 MB, under a minute, once) …")
     if module("mmcourse.data", *FIRST_DATA, check=False):
         say("Some data is missing (see above); the lessons that need it will say so. JupyterLab opens all the same.")
-    say("Opening JupyterLab. Stop it with Ctrl-C; your work is saved in notebooks/.")
+    say("Opening JupyterLab. Stop it with Ctrl-C; your work is kept in notebooks/. No browser? Copy the address below.")
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # a container, most likely
-    return module("jupyterlab", "notebooks/00_start_here.ipynb", *root, *rest, check=False)
+    quiet = ["--ServerApp.log_level=WARN", "--LabApp.log_level=WARN"]
+    page = "--LabApp.default_url=/lab/tree/00_start_here.ipynb"  # the address that it prints leads there too
+    return module("jupyterlab", "notebooks/00_start_here.ipynb", *root, *quiet, page, *rest, check=False)
 
 
 def step(number, text, action):
@@ -246,14 +259,17 @@ def main(arguments=None):
         prog="course.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--torch-index", metavar="ADDRESS", help="take torch and torchvision from this package index")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    commands = parser.add_subparsers(dest="command", metavar="command")
     for name, (_, text) in COMMANDS.items():
-        sub = commands.add_parser(name, help=text, add_help=name in ("lab", "test"))
+        sub = commands.add_parser(name, help=text, description=text, add_help=name in ("lab", "test"))
         if name == "test":
             sub.add_argument("--all", action="store_true", help="also run the solved notebooks strictly under quick")
             sub.add_argument("--browser", action="store_true", help="only the lessons, in JupyterLab in Chromium")
             sub.add_argument("--colab", action="store_true", help="only units and notebooks, with Colab's versions")
     options, rest = parser.parse_known_args(arguments)
+    if not options.command:
+        parser.print_help()
+        return 2
     try:
         return COMMANDS[options.command][0](options, rest)
     except Stop as stop:

@@ -133,6 +133,21 @@ def test_old_python_is_one_sentence(monkeypatch, capsys):
     assert "needs Python 3.11" in capsys.readouterr().out
 
 
+def test_no_command_shows_what_there_is(capsys):
+    assert course.main([]) == 2
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in course.COMMANDS)
+
+
+def test_lab_leads_to_lesson_00_and_tells_of_another(house, monkeypatch, capsys):
+    ran, _ = house
+    monkeypatch.setattr(course, "open_already", lambda: "http://there")
+    assert course.main(["lab", "--no-browser"]) == 0
+    assert ran[-1][:3] == ["-m", "jupyterlab", "notebooks/00_start_here.ipynb"]
+    assert ran[-1][-2:] == ["--LabApp.default_url=/lab/tree/00_start_here.ipynb", "--no-browser"]
+    assert "http://there" in capsys.readouterr().out
+
+
 def test_failed_command_names_itself():
     with pytest.raises(course.Stop, match="status 3"):
         course.run([sys.executable, "-c", "raise SystemExit(3)"])

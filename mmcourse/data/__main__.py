@@ -21,7 +21,9 @@ def main(arguments=None):
         return 0
     names = [name for name, entry in data.REGISTRY.items() if not entry.find] if options.all else options.names
     failed = [name for name in names if not _fetch(name)]
-    return 1 if failed else _overview()
+    if not (failed or options.names):
+        _overview()
+    return 1 if failed else 0
 
 
 def _fetch(name):
@@ -40,7 +42,6 @@ def _overview():
     print(f"Cache: {data.cache_folder()}")
     for name, entry in data.REGISTRY.items():
         print(f"  {name:21}{_state(name, entry):15}{entry.size}")
-    return 0
 
 
 def _state(name, entry):

@@ -4,6 +4,10 @@
 class DataError(RuntimeError):
     """Something about a data set went wrong; the message is one sentence that says what to do."""
 
+    def _render_traceback_(self):
+        """Show the sentence alone in a notebook: the fault is not in the code above it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class FetchError(DataError):
     """A wheel could not be had.

@@ -19,7 +19,9 @@ def registry(monkeypatch):
 def test_fetch_by_name_then_again(registry, index, capsys):
     make_wheel(index)
     assert main(["toy"]) == 0
-    assert "toy: ready after" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "toy: ready after" in printed
+    assert "three numbers" not in printed  # the list of all sets is for those who ask for it
     assert main(["--all"]) == 0
     assert "toy: already there" in capsys.readouterr().out
 
@@ -35,3 +37,7 @@ def test_failures_are_sentences_and_exit_codes(registry, capsys):
 def test_without_names_it_lists_what_is_there(registry, capsys):
     assert main([]) == 0
     assert "not fetched" in capsys.readouterr().out
+
+
+def test_notebook_shows_the_sentence_alone():
+    assert data.DataError("Do this.")._render_traceback_() == ["DataError: Do this."]
