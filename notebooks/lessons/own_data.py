@@ -22,22 +22,22 @@ mm.setup(seed=0)
 # Set `PLACE` and run. Three ways:
 #
 # - `None`: the example, emoji.
-# - **A folder** with one folder a class, and beside each picture a text of the same name: `cats/tom.jpg` and `cats/tom.txt`.
+# - **A folder** with one folder a class, and beside each picture a text (UTF-8) of the same name: `cats/tom.jpg` and
+#   `cats/tom.txt`.
 # - **A table** (CSV): name the column to predict in `TARGET`, and in `COLUMNS` what belongs to each modality: one name in
-#   quotes for a column of text, a list of names for columns of numbers. Two groups of numbers are fine, too.
+#   quotes for a column of text or of picture files (as seen from the table's folder), a list of names for columns of numbers.
 #
 # `GROUP` names a column of things that belong together (one patient, one speaker, one product). Rows of one group never
 # stand on both sides of a split. If your rows have relatives, this is the most important setting of all.
 
 # %%
-PLACE = None  # "/path/to/folder" or "/path/to/table.csv"
+PLACE = None  # "/path/to/folder" or "C:/path/to/table.csv"
 TARGET = "label"  # for a table
 COLUMNS = {"text": "review", "numbers": ["age", "height"]}
 GROUP = None
 
 # %% [markdown]
-# Read the two functions once: your data may need a line of yours. Each returns the modalities, the class of each item, and
-# its group.
+# Read the functions once: your data may need a line of yours. A file that cannot be read is named.
 
 # %%
 from pathlib import Path
@@ -46,22 +46,45 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+KINDS = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def read_picture(file):
+    with Image.open(file) as opened:
+        upright = ImageOps.exif_transpose(opened).convert("RGB")
+        return np.asarray(ImageOps.fit(upright, (64, 64))).transpose(2, 0, 1)
+
+
+def read_text(file):
+    return file.read_text(encoding="utf-8-sig").strip()
+
+
+# %% [markdown]
+# `from_folder` and `from_table` return the modalities, the class of each item, and its group.
+
+
+# %%
+def read_each(files, read):
+    """Read every file, or raise a ValueError that says how many cannot be read, and names one."""
+    found, bad = [], []
+    for file in files:
+        try:
+            found.append(read(file))
+        except (OSError, ValueError) as error:
+            bad.append(f"{file}: {getattr(error, 'strerror', None) or error}")
+    if bad:
+        raise ValueError(f"{len(bad)} of {len(files)} files cannot be read, such as {bad[0]}")
+    return found
+
 
 def from_folder(place):
     """Pictures in one folder a class, each with its text beside it."""
-    kinds = (".png", ".jpg", ".jpeg", ".webp")
-    files = sorted(file for file in Path(place).glob("*/*") if file.suffix.lower() in kinds)
+    files = [f for f in Path(place).glob("*/*") if f.suffix.lower() in KINDS and not f.name.startswith(".")]
     if not files:
         raise ValueError(f"{place} is no folder, or holds no pictures in class folders, such as {place}/cats/tom.jpg")
-    pictures, texts = [], []
-    for file in files:
-        try:
-            with Image.open(file) as picture:
-                pictures.append(np.asarray(ImageOps.fit(picture.convert("RGB"), (64, 64))))
-            texts.append(file.with_suffix(".txt").read_text(encoding="utf-8").strip())
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{file}, or the .txt beside it, cannot be read: {error}") from None
-    return {"image": np.stack(pictures).transpose(0, 3, 1, 2), "text": texts}, [f.parent.name for f in files], None
+    inputs = {"image": np.stack(read_each(sorted(files), read_picture))}
+    inputs["text"] = read_each([file.with_suffix(".txt") for file in sorted(files)], read_text)
+    return inputs, [file.parent.name for file in sorted(files)], None
 
 
 # %% [markdown]
@@ -69,25 +92,45 @@ def from_folder(place):
 
 
 # %%
-def from_table(place, target, columns, group=None):
-    """A CSV file; `columns` maps each modality to a column of text (str) or to columns of numbers (list)."""
+def read_table(place):
+    """A CSV file, divided by commas or, with decimal commas, by semicolons."""
     try:
-        table = pd.read_csv(place)
+        header = Path(place).read_text(encoding="utf-8-sig").partition("\n")[0]
+        semicolons = {"sep": ";", "decimal": ","} if header.count(";") > header.count(",") else {}
+        return pd.read_csv(place, **semicolons)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{place} cannot be read as a table: {error}") from None
-    names = [target, *filter(None, [group]), *(n for c in columns.values() for n in ([c] if isinstance(c, str) else c))]
-    if lost := [name for name in names if name not in table]:
+        raise ValueError(f"{place} cannot be read as a table (CSV, UTF-8): {error}") from None
+
+
+def columns_of(table, chosen, folder):
+    """One modality: numbers, texts, or the pictures whose files a column names."""
+    if not isinstance(chosen, str):
+        if words := [c for c in chosen if not pd.api.types.is_numeric_dtype(table[c])]:
+            raise ValueError(f"columns {words} hold words; give one column of text as a str, not a list")
+        return table[chosen].to_numpy(float)
+    if pd.api.types.is_numeric_dtype(table[chosen]):
+        raise ValueError(f"column {chosen!r} holds numbers; give it as a list: [{chosen!r}]")
+    values = table[chosen].astype(str).tolist()
+    pictures = all(value.lower().endswith(KINDS) for value in values)
+    return np.stack(read_each([folder / value for value in values], read_picture)) if pictures else values
+
+
+# %% [markdown]
+# What to predict must not be among the modalities: everything would look solved.
+
+
+# %%
+def from_table(place, target, columns, group=None):
+    """A CSV file; `columns` maps each modality to one column of texts or pictures (str) or to columns of numbers (list)."""
+    table = read_table(place)
+    used = [*filter(None, [group]), *(n for c in columns.values() for n in ([c] if isinstance(c, str) else c))]
+    if lost := [name for name in [target, *used] if name not in table]:
         raise ValueError(f"there is no column {lost}; the table has {list(table)}")
-    if holes := {name: int(n) for name, n in table[names].isna().sum().items() if n}:
+    if target in used:
+        raise ValueError(f"{target!r} is what to predict; it cannot be a modality or the group, too")
+    if holes := {name: int(n) for name, n in table[[target, *used]].isna().sum().items() if n}:
         raise ValueError(f"empty cells: {holes}; fill them or drop their rows")
-    inputs = {}
-    for modality, chosen in columns.items():
-        numbers = not isinstance(chosen, str)
-        if numbers and (words := [c for c in chosen if not pd.api.types.is_numeric_dtype(table[c])]):
-            raise ValueError(
-                f"columns {words} of {modality!r} hold words; give one column of text as a str, not a list"
-            )
-        inputs[modality] = table[chosen].to_numpy(float) if numbers else table[chosen].astype(str).tolist()
+    inputs = {modality: columns_of(table, chosen, Path(place).parent) for modality, chosen in columns.items()}
     return inputs, table[target].tolist(), table[group].to_numpy() if group else None
 
 
@@ -133,10 +176,10 @@ def example():
 
 if PLACE is None:
     inputs, target, groups = example()
-elif Path(PLACE).is_dir():
-    inputs, target, groups = from_folder(PLACE)
+elif (place := Path(PLACE).expanduser()).is_dir():
+    inputs, target, groups = from_folder(place)
 else:
-    inputs, target, groups = from_table(PLACE, TARGET, COLUMNS, GROUP)
+    inputs, target, groups = from_table(place, TARGET, COLUMNS, GROUP)
 check_items(inputs, target)
 print(f"{len(target)} items, {len(set(target))} classes, modalities: {', '.join(inputs)}")
 
@@ -186,7 +229,8 @@ for axes, row in zip(grid, rows):
 # ## 3 Each modality alone
 #
 # Every modality becomes rows of numbers: texts by a sentence transformer and pictures by a network trained on photos
-# (lesson 4); numbers stay what they are. All are scaled by the mean and spread of the *training* part (about 15 s).
+# (lesson 4); numbers stay what they are. All are scaled by the mean and spread of the *training* part, and cut off at four
+# spreads: a number that hardly moves in training could be a million spreads away in a test item (about 15 s).
 
 
 # %%
@@ -203,9 +247,16 @@ def describe(values):
 
 
 raw = {part: {name: describe(x) for name, x in split.arrays()[0].items()} for part, split in PARTS.items()}
-scale = {name: (x.mean(0), x.std(0) + 1e-6) for name, x in raw["train"].items()}
-X = {part: {name: (x - scale[name][0]) / scale[name][1] for name, x in raw[part].items()} for part in PARTS}
-X = {part: {name: x.astype(np.float32) for name, x in X[part].items()} for part in PARTS}
+
+
+def scaled(x, known):
+    """In spreads of the training part, at most four; a column that is the same in all of it becomes 0."""
+    spread = known.std(0)
+    spread = np.where(spread > 1e-6, spread, np.inf)
+    return np.clip((x - known.mean(0)) / spread, -4, 4).astype(np.float32)
+
+
+X = {part: {name: scaled(x, raw["train"][name]) for name, x in raw[part].items()} for part in PARTS}
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Write down, for *your* data: how often is the most frequent class right, how often each modality alone, and

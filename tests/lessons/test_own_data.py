@@ -66,6 +66,42 @@ def test_two_groups_of_numbers(own, table):
     assert inputs["a"].shape == (40, 1)
 
 
+def test_what_a_stick_and_an_editor_leave_behind(own, folder):
+    (folder / "cats" / "._03.png").write_bytes(b"left by a file manager")
+    (folder / "cats" / "03.txt").write_text("Kätzchen", encoding="utf-8-sig")
+    (folder / "cats" / "03.png").rename(folder / "cats" / "03.PNG")
+    inputs, target, _ = own["from_folder"](folder)
+    assert (len(target), inputs["text"][3]) == (24, "Kätzchen")
+
+
+def test_a_table_of_picture_files(own, folder):
+    files = sorted(file.relative_to(folder).as_posix() for file in folder.glob("*/*.png"))
+    rows = pd.DataFrame({"label": [file[:4] for file in files], "file": files, "age": np.arange(24.0)})
+    rows.to_csv(folder / "table.csv", index=False)
+    columns = {"image": "file", "numbers": ["age"]}
+    inputs, _, _ = own["from_table"](folder / "table.csv", "label", columns)
+    assert np.array_equal(inputs["image"], own["from_folder"](folder)[0]["image"])
+    (folder / files[0]).unlink()
+    with pytest.raises(ValueError, match=r"1 of 24 files cannot be read, such as .*00\.png: No such file"):
+        own["from_table"](folder / "table.csv", "label", columns)
+
+
+def test_a_table_with_semicolons_and_decimal_commas(own, table):
+    path, rows = table
+    rows.assign(age=rows.age + 0.5).to_csv(path, index=False, sep=";", decimal=",")
+    inputs, _, _ = own["from_table"](path, "label", COLUMNS)
+    assert np.array_equal(inputs["numbers"][:, 0], rows.age + 0.5)
+
+
+def test_what_hardly_moves_in_training_does_not_shout_in_the_test(own):
+    rng = np.random.default_rng(0)
+    known = np.column_stack([rng.normal(5, 2, 1000), np.full(1000, 0.3), np.r_[np.zeros(999), 1e-4]]).astype(np.float32)
+    assert np.allclose(
+        own["scaled"](known, known)[:, 0], (known[:, 0] - known[:, 0].mean()) / known[:, 0].std(), atol=1e-5
+    )
+    assert own["scaled"](np.float32([[5, 9, 9]]), known)[0, 1:].tolist() == [0, 4]
+
+
 def break_folder(folder, how):
     if how == "no folder":
         return folder / "nothing"
@@ -90,10 +126,10 @@ def break_folder(folder, how):
     [
         ("no folder", "nothing is no folder, or holds no pictures"),
         ("empty", "holds no pictures in class folders"),
-        ("no text", r"03\.png, or the \.txt beside it, cannot be read"),
-        ("text in Latin-1", r"03\.png, or the \.txt beside it, cannot be read"),
-        ("no picture", r"05\.png, or the \.txt"),
-        ("half a picture", r"05\.png, or the \.txt"),
+        ("no text", r"1 of 24 files cannot be read, such as .*03\.txt: No such file"),
+        ("text in Latin-1", r"1 of 24 files cannot be read, such as .*03\.txt: 'utf-8' codec"),
+        ("no picture", r"1 of 24 files cannot be read, such as .*05\.png: cannot identify"),
+        ("half a picture", r"1 of 24 files cannot be read, such as .*05\.png: .*truncated"),
     ],
 )
 def test_a_bad_folder_is_one_sentence(own, folder, how, message):
@@ -107,7 +143,13 @@ def test_a_bad_folder_is_one_sentence(own, folder, how, message):
         (None, {"target": "colour"}, r"no column \['colour'\]; the table has \['label', 'review'"),
         (None, {"columns": {"text": "review", "numbers": ["age", "weight"]}}, r"no column \['weight'\]"),
         (None, {"group": "ward"}, r"no column \['ward'\]"),
-        (None, {"columns": {"text": "review", "numbers": ["review"]}}, r"columns \['review'\] of 'numbers' hold words"),
+        (None, {"columns": {"text": "review", "numbers": "age"}}, r"'age' holds numbers; give it as a list: \['age'\]"),
+        (
+            None,
+            {"columns": {"text": "label", "numbers": ["age"]}},
+            "'label' is what to predict; it cannot be a modality",
+        ),
+        (None, {"columns": {"text": "review", "numbers": ["review"]}}, r"columns \['review'\] hold words"),
         (lambda rows: rows.assign(age=rows.age.where(rows.age > 2)), {}, r"empty cells: \{'age': 3\}"),
         (lambda rows: rows.assign(review=rows.review.where(rows.age > 0)), {}, r"empty cells: \{'review': 1\}"),
         (lambda rows: rows.assign(label=rows.label.where(rows.age > 0)), {}, r"empty cells: \{'label': 1\}"),
