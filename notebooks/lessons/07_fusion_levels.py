@@ -459,8 +459,8 @@ figure
 # %% [markdown]
 # ### Exercise 7.1 ●○○ 10 min
 # Write `product_decisions`. `probabilities` is a float tensor (M, B, K): M models, B items, K classes, each row sums to 1.
-# Return a torch tensor (B, K): for each item and class the product over the models, scaled so that each item's row sums to
-# 1. It must work for 500 models too. Count a probability below 1e-12 as 1e-12. Example: `[[[0.8, 0.2]], [[0.6, 0.4]]]` gives 0.48 and 0.08
+# Return a torch tensor (B, K): for each item and class the product over the models, scaled so that each item's row sums to 1.
+# It must work for 500 models too. Count a probability below 1e-12 as 1e-12. Example: `[[[0.8, 0.2]], [[0.6, 0.4]]]` gives 0.48 and 0.08
 # before scaling, so a right answer is `[[6/7, 1/7]]`.
 # <details><summary>Hint: the idea</summary>A product of 500 numbers below one is too small for a computer. On which scale does a product become a sum? And which well-known function brings such sums back to probabilities that add up to one?</details>
 # <details><summary>Hint: pseudocode</summary>logs = logarithm of the probabilities (clamped from below); add over the first axis; softmax over the last.</details>
