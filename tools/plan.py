@@ -2,7 +2,7 @@
 
 A lesson's exercises have minutes of their own; what remains of its minutes is shared among its sections by what there
 is to read, to look at and to guess. Where the time is too short, exercises are left for home, the hardest first, and
-then sections, the last first; each lesson keeps its opening, its close, half of its sections' minutes and, as long as
+then sections, the last first, until a tenth of the time is spare for questions; each lesson keeps its opening, its close, half of its sections' minutes and, as long as
 their section is there, its easiest exercise.
 """
 
@@ -19,6 +19,8 @@ from tools.lesson import EXERCISE, ROOT, LessonError, tags
 
 PATHS = ROOT / "teaching" / "paths.toml"
 STRETCH, BREAK = 90, 15  # minutes of work before a break, minutes of a break
+SPARE = 10  # per cent of the time that is kept for questions, late starts and laptops
+ROOM = 60  # minutes; a lesson that gets less is more told than done
 LINE, FIGURE, PREDICTION, SECTION = 7, 50, 80, 60  # words that take as long
 CLOSE = (
     "The answer",
@@ -134,9 +136,11 @@ def plan(numbers, minutes, home=(), skip=()):
         raise LessonError(f"not in these lessons: {', '.join(sorted(wanted - {p.name.rstrip(' ●○') for p in left}))}")
     kept = [part for part in found if part not in left]
     breaks = max(0, minutes - 1) // STRETCH
-    while sum(part.minutes for part in kept) > minutes - BREAK * breaks:
+    while sum(part.minutes for part in kept) > minutes - minutes * SPARE // 100 - BREAK * breaks:
         if not (leave := _next_to_go(kept, found)):
             least = sum(part.minutes for part in kept) + BREAK * breaks
+            if least <= minutes:
+                break
             raise LessonError(f"{minutes} minutes are too few: the heart of {_names(numbers)} takes {least}")
         kept = [part for part in kept if part not in leave]
     return _with_breaks(kept, breaks), [part for part in found if part not in kept]
@@ -152,7 +156,7 @@ def _next_to_go(kept, found):
     for number in longest:
         exercises = [part for part in kept if part.lesson == number and part.level]
         if len(exercises) > 1:
-            return [max(exercises, key=lambda part: (part.level, part.minutes))]
+            return [max(reversed(exercises), key=lambda part: (part.level, part.minutes))]
     for number in longest:
         mine = [part for part in kept if part.lesson == number and not part.level]
         whole = sum(part.minutes for part in found if part.lesson == number and not part.level)
@@ -192,6 +196,10 @@ def show(numbers, minutes, start, **leave):
         lines += [f"  {part.lesson}  {part.minutes:3d} min  {part.name}" for part in left]
     else:
         lines.append("Everything fits; nothing is left out.")
+    if len(numbers) > 1 and minutes < ROOM * len(numbers) + BREAK:
+        lines.append(
+            "That is little time for so many lessons: a room that tries and discusses needs 90 minutes for one."
+        )
     return "\n".join([*lines, *_assumed(read)]).strip()
 
 
@@ -211,6 +219,16 @@ def ready():
     return {path.pop("name"): path for path in content["path"]}
 
 
+def _list(minutes):
+    """Print the ready paths: all, or those of so many minutes."""
+    found = {name: path for name, path in ready().items() if minutes in (None, path["minutes"])}
+    if not found:
+        raise LessonError(f"no ready path takes {minutes} minutes; say --lessons, too, as in --lessons 07,08")
+    print("Ready paths, for --path:")
+    for name, path in found.items():
+        print(f"  {name}: {'; '.join(f'{number} {lesson_of(number).title}' for number in path['lessons'])}")
+
+
 def _asked(options):
     """Return (lessons, minutes, leave) of the command line."""
     if options.path:
@@ -220,7 +238,7 @@ def _asked(options):
             raise LessonError(f"{'several paths' if found else 'no path'} match {options.path!r}: {known}")
         path = next(iter(found.values()))
         return path["lessons"], path["minutes"], {key: path.get(key, ()) for key in ("home", "skip")}
-    if options.minutes is None or not options.lessons:
+    if options.minutes is None:
         raise LessonError("say --minutes and --lessons, as in --minutes 180 --lessons 07,08; or --path and a name")
     numbers = [number.strip().zfill(2) for number in options.lessons.split(",")]
     known = [path.stem[:2] for path in lessons.sources()]
@@ -238,9 +256,8 @@ def main(arguments=None):
     parser.add_argument("--start", default="09:00", metavar="HH:MM", help="when it begins (09:00)")
     options = parser.parse_args(arguments)
     try:
-        if not (options.path or options.lessons or options.minutes):
-            print("Ready paths, for --path:")
-            print("\n".join(f"  {name:42} lessons {', '.join(path['lessons'])}" for name, path in ready().items()))
+        if not (options.path or options.lessons):
+            _list(options.minutes)
             return 0
         numbers, minutes, leave = _asked(options)
         print(show(numbers, minutes, datetime.strptime(options.start, "%H:%M"), **leave))

@@ -40,14 +40,20 @@ def test_a_plan_fits_and_loses_nothing(minutes):
 
 
 def test_enough_time_leaves_nothing_out():
-    kept, left = plan.plan(["07"], 90)
+    kept, left = plan.plan(["07"], 120 - plan.BREAK)
+    assert left != []
+    kept, left = plan.plan(["07"], 117)
     assert left == []
+    kept = [part for part in kept if part.name != "Break"]
     assert sum(part.minutes for part in kept) == 90
 
 
 def test_hard_exercises_go_first_then_late_sections():
-    _, left = plan.plan(["07"], 75)
+    kept, left = plan.plan(["07"], 90)
     assert [part.name for part in left] == ["Exercise 7.4 ●●●"]
+    assert 90 - sum(part.minutes for part in kept) >= 9, "a tenth is spare"
+    _, left = plan.plan(["13"], 60)
+    assert [part.name for part in left if part.level == 1] == ["Exercise 13.3 ●○○"], "of two alike, the later one"
     _, left = plan.plan(["15"], 45)
     exercises = {part.level for part in left if part.level}
     assert exercises >= {2}
@@ -72,7 +78,7 @@ def test_breaks_part_the_time_evenly():
         (["--minutes", "-5", "--lessons", "07"], "-5 minutes are too few"),
         (["--minutes", "90", "--lessons", "07,08,13,16"], "the heart of lessons 07, 08, 13, 16 takes"),
         (["--lessons", "07"], "say --minutes and --lessons"),
-        (["--minutes", "50"], "say --minutes and --lessons"),
+        (["--minutes", "50"], "no ready path takes 50 minutes; say --lessons, too"),
         (["--path", "knitting"], "no path match"),
         (["--path", "fusion"], "several paths match"),
         (["--minutes", "90", "--lessons", "07", "--start", "nine"], "--start is a time"),
@@ -116,7 +122,18 @@ def test_ready_paths_fit_and_name_what_they_build_on(name, capsys):
 def test_there_are_ready_paths_of_each_length(capsys):
     assert {path["minutes"] for path in plan.ready().values()} == {45, 90, 180}
     assert plan.main([]) == 0
-    assert "fusion in 90 minutes" in capsys.readouterr().out
+    assert "fusion in 90 minutes: 07 Early, intermediate, late" in capsys.readouterr().out
+    assert plan.main(["--minutes", "45"]) == 0
+    said = capsys.readouterr().out
+    assert "fusion in 45 minutes" in said
+    assert "90" not in said
+
+
+def test_too_many_lessons_are_said(capsys):
+    assert plan.main(["--minutes", "180", "--lessons", "07,08,13"]) == 0
+    assert "little time for so many lessons" in capsys.readouterr().out
+    assert plan.main(["--minutes", "180", "--lessons", "07,08"]) == 0
+    assert "little time" not in capsys.readouterr().out
 
 
 def test_a_path_that_leaves_out_what_is_not_there():
