@@ -1186,10 +1186,10 @@ for beats in (12, 96):
 
 # %% tags=["further"]
 BOXES = {
-    "step": (1.5, 3.2, "Single vectors, or\nstreams in step?"),
-    "lag": (1.5, 1.0, "fixed lag: shift it,\nor a recurrent network,\nor attention with\ndistances (9)"),
-    "gap": (5.4, 3.2, "Does concat + hidden\nlayer, or a product,\nbeat concat alone?"),
-    "add": (5.4, 1.0, "concat (4, 8)"),
+    "step": (1.6, 3.2, "Single vectors, or\nstreams in step?"),
+    "lag": (1.6, 1.0, "fixed lag: shift it,\nor a recurrent network,\nor attention with\ndistances (9)"),
+    "gap": (5.7, 3.2, "Does concat + hidden\nlayer, or a product,\nbeat concat alone?"),
+    "add": (5.7, 1.0, "concat (4, 8)"),
     "few": (9.2, 3.2, "Are labelled\nitems scarce?"),
     "plain": (9.2, 1.0, "concat + hidden layers:\nas good, or nearly\n(4, 5, 8)"),
     "order": (12.6, 3.2, "More than two\nsenses at once?"),
@@ -1208,14 +1208,14 @@ drawn = {}
 for key, (x, y, text) in BOXES.items():
     color = "#e6f5ee" if key in ("lag", "add", "plain", "pair", "low") else "#e8f1fa"
     look = {"boxstyle": "round,pad=0.5", "fc": color, "ec": "#333333"}
-    drawn[key] = axes.text(x, y, text, ha="center", va="center", fontsize=11.5, bbox=look)
+    drawn[key] = axes.text(x, y, text, ha="center", va="center", fontsize=13.5, bbox=look)
 for arrow in ARROWS.split():
     start, end, word = arrow.split("-")
     patches = {"patchA": drawn[start].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
     (x, y, _), (u, v, _) = BOXES[start], BOXES[end]
     axes.annotate("", (u, v), (x, y), arrowprops={"arrowstyle": "->", "lw": 2, "color": "#333333"} | patches)
     right_of = (x + 0.12, 2.2) if x == u else ((x + u) / 2 - 0.05, y + 0.15)
-    axes.text(*right_of, word, fontsize=11.5, style="italic")
+    axes.text(*right_of, word, fontsize=13.5, style="italic")
 axes.set(xlim=(0, 17.2), ylim=(0.1, 4.1))
 _ = axes.axis("off")
 

@@ -504,11 +504,11 @@ def say(digits, rounds):
     axis.imshow(log_mel(sound).T, origin="lower", aspect="auto", vmin=-2, vmax=4, extent=(0, len(sound) / RATE, 0, 40))
     axis.set(xlabel="seconds", ylabel="mel band")
     axis.grid(False)
-    figure.savefig(page, format="png", dpi=55)
+    figure.savefig(page, format="png", dpi=75)
     plt.close(figure)
     picture = f'<img alt="spectrogram" src="data:image/png;base64,{base64.b64encode(page.getvalue()).decode()}">'
     heard = read(readers["CTC"], [np.pad(sound, 1200)])[0]
-    return f"{player(digits, sound)}the CTC reader hears: <b>{heard}</b><br>{picture}"
+    return f"{player(digits, sound)}the CTC reader hears: <b>{heard or "nothing"}</b><br>{picture}"
 
 
 _ = widgets.explore(say, digits=ipywidgets.Text("seven"), rounds=[32, 8, 2, 1, 0])
