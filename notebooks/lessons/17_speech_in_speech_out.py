@@ -508,7 +508,7 @@ def say(digits, rounds):
     plt.close(figure)
     picture = f'<img alt="spectrogram" src="data:image/png;base64,{base64.b64encode(page.getvalue()).decode()}">'
     heard = read(readers["CTC"], [np.pad(sound, 1200)])[0]
-    return f"{player(digits, sound)}the CTC reader hears: <b>{heard or "nothing"}</b><br>{picture}"
+    return f"{player(digits, sound)}the CTC reader hears: <b>{heard or 'nothing'}</b><br>{picture}"
 
 
 _ = widgets.explore(say, digits=ipywidgets.Text("seven"), rounds=[32, 8, 2, 1, 0])
