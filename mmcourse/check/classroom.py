@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from mmcourse.check import catalogue
-from mmcourse.check.progress import _UNUSABLE, _Damaged, _Newer, _parse, progress
+from mmcourse.check.progress import UNUSABLE, DamagedError, NewerError, parse, progress
 
 STUCK = 3  # failed tries without a correct one
 LARGEST = 5_000_000  # bytes; a file of all exercises takes some ten thousand
@@ -41,15 +41,21 @@ def read_class(folder):
         name = _printable(file.relative_to(folder))
         try:
             if file.stat().st_size > LARGEST:
-                raise _Damaged
-            learners[_unused(_printable(files[file]), learners)] = _parse(file)["exercises"]
-        except _Damaged:
+                raise DamagedError
+            learners[_unused(_printable(files[file]), learners)] = parse(file)["exercises"]
+        except DamagedError:
             skipped.append(f"{name} is damaged; skipped")
-        except _Newer:
+        except NewerError:
             skipped.append(f"{name} was written by a newer version of the course; skipped")
-        except _UNUSABLE as error:
+        except UNUSABLE as error:
             skipped.append(f"{name} cannot be read ({getattr(error, 'strerror', None) or error}); skipped")
     return learners, skipped
+
+
+def idle(folder):
+    """Return the names of the folders that hold no progress file yet: who has tried nothing so far."""
+    places = sorted(place for place in Path(folder).iterdir() if place.is_dir() and not place.name.startswith("."))
+    return [_printable(place.name) for place in places if not (place / "progress.json").exists()]
 
 
 def _printable(name):
@@ -78,7 +84,7 @@ def rows(learners):
 
 
 def show_class(folder):
-    """Print how many of the room have passed each exercise, who is stuck, and which files were skipped."""
+    """Print how many of the room have passed each exercise, who is stuck or has not begun, and which files were skipped."""
     learners, skipped = read_class(folder)
     print(_count(len(learners), "learner") + (f", {_count(len(skipped), 'file')} skipped" if skipped else ""))
     table = rows(learners)
@@ -87,6 +93,8 @@ def show_class(folder):
     for number, passed, tried, attempts, stuck in table:
         share = f"{passed}/{len(learners)}"
         print(f"{number:<9}{share:>9}{tried:>7}{attempts:>10}   {', '.join(stuck)}".rstrip())
+    if waiting := idle(folder):
+        print(f"no progress file yet: {', '.join(waiting)}")
     if learners and not table:
         print("nobody has tried an exercise yet")
     print("\n".join(skipped), end="\n" if skipped else "")

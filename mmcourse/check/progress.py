@@ -26,15 +26,15 @@ _unsaved = []  # outcomes that are not in the file: (number, state, time)
 _told = set()  # kinds of trouble already explained
 
 
-class _Damaged(Exception):
+class DamagedError(Exception):
     """The file is not a progress file."""
 
 
-class _Newer(Exception):
+class NewerError(Exception):
     """The file was written by a later version of the course."""
 
 
-_UNUSABLE = (OSError, NotImplementedError, _Newer)  # filelock raises NotImplementedError where locks do not exist
+UNUSABLE = (OSError, NotImplementedError, NewerError)  # filelock raises NotImplementedError where locks do not exist
 
 
 def path():
@@ -63,7 +63,7 @@ def record(number, state):
             _write(file, content)
         _unsaved.clear()
         return content["exercises"][number]["failed"]
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         _explain(file, error)
         return read()[number]["failed"]
 
@@ -76,7 +76,7 @@ def read():
     file = path()
     try:
         content = _load(file)
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         _explain(file, error)
         content = _empty()
     return _add(content, _unsaved)["exercises"]
@@ -178,35 +178,46 @@ def _lock(file):
 def _load(file):
     """Read the file; a damaged one is set aside. Needs no lock unless damaged: files are replaced in one step."""
     try:
-        return _parse(file)
-    except _Damaged:
+        return parse(file)
+    except DamagedError:
         with _lock(file):
             return _load_or_set_aside(file)
 
 
-def _parse(file):
+def parse(file):
+    """Return what a progress file holds; a missing one holds no exercises. Nothing is changed on the disk.
+
+    Raises
+    ------
+    DamagedError
+        It is not a progress file.
+    NewerError
+        A later version of the course wrote it.
+    OSError
+        It cannot be read.
+    """
     try:
         text = file.read_bytes().decode("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return _empty()
     except UnicodeDecodeError:
-        raise _Damaged from None
+        raise DamagedError from None
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        raise _Damaged from None
+        raise DamagedError from None
     return _validated(content)
 
 
 def _validated(content):
     schema = content.get("schema") if isinstance(content, dict) else None
     if type(schema) is not int or schema < 1:
-        raise _Damaged
+        raise DamagedError
     if schema > SCHEMA:
-        raise _Newer
+        raise NewerError
     exercises = content.get("exercises")
     if not isinstance(exercises, dict) or not all(map(_is_entry, exercises.items())):
-        raise _Damaged
+        raise DamagedError
     return content
 
 
@@ -223,8 +234,8 @@ def _is_entry(item):
 def _load_or_set_aside(file):
     """Read the file, or rename it if it is damaged; the lock is held."""
     try:
-        return _parse(file)
-    except _Damaged:
+        return parse(file)
+    except DamagedError:
         pass
     stamp = f"{datetime.now():%Y%m%d-%H%M%S}"
     names = (f"{file.stem}.damaged-{stamp}{extra}{file.suffix}" for extra in ("", *(f"-{n}" for n in range(2, 1000))))
@@ -250,7 +261,9 @@ def _explain(file, error):
     if kind in _told:
         return
     _told.add(kind)
-    reason = "a newer version of the course wrote it" if kind is _Newer else getattr(error, "strerror", None) or error
+    reason = (
+        "a newer version of the course wrote it" if kind is NewerError else getattr(error, "strerror", None) or error
+    )
     print(
         f"Your progress cannot be kept in {file} ({reason}). The checks work, but it lasts only until you close this."
     )

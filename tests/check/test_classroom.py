@@ -50,6 +50,15 @@ def test_counts(room, capsys):
     ]
 
 
+def test_who_has_not_begun_is_named(room, capsys):
+    for name in ("dora", "Émile Groß", ".hub"):
+        (room / name).mkdir()
+    assert classroom.main(["--class", str(room)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3 learners\n")
+    assert said.splitlines()[-1] == "no progress file yet: dora, Émile Groß"
+
+
 def snapshot(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
