@@ -60,10 +60,19 @@ def folders():
     offline = [name for name, entry in REGISTRY.items() if entry.find is None]
     rows = {
         "the environment with everything that is installed in it": size(sys.prefix),
-        "of that, PyTorch and CUDA's libraries": sum(map(size, Path(sys.prefix).glob("lib/python*/site-packages/nvidia")))
+        "of that, PyTorch and CUDA's libraries": sum(
+            map(size, Path(sys.prefix).glob("lib/python*/site-packages/nvidia"))
+        )
         + sum(map(size, Path(sys.prefix).glob("lib/python*/site-packages/torch"))),
         "the package, weights of its lessons included": size(ROOT / "mmcourse"),
         "the notebooks, learner's and solved": sum(p.stat().st_size for p in ROOT.glob("notebooks/**/*.ipynb")) / 1e6,
         f"the data cache, {sum(map(ready, offline))} of {len(offline)} sets ready": size(cache_folder()),
     }
-    return "\n".join(["| what | MB |", "|---|---|", *(f"| {name} | {megabytes:,.0f} |" for name, megabytes in rows.items())])
+    return "\n".join(
+        ["| what | MB |", "|---|---|", *(f"| {name} | {megabytes:,.0f} |" for name, megabytes in rows.items())]
+    )
+
+
+def section(_device):
+    """Both tables."""
+    return f"{notebooks()}\n\n{folders()}"

@@ -41,6 +41,18 @@ CURVES = (
     Curve("sinkhorn", "length", (250, 500, 1000, 2000), power(2), power(2)),
     Curve("ctc_beam_decode", "length", (100, 200, 400, 800), power(1), power(1)),
     Curve("ctc_beam_decode", "beam", (8, 16, 32, 64), power(1), power(1)),
+    Curve("CCA", "samples", (5_000, 10_000, 20_000, 40_000), power(1), power(1)),
+    Curve("CCA", "width", (100, 200, 400, 800), power(2), power(1)),
+    Curve("KernelCCA", "samples", (500, 1000, 2000), power(3), power(2)),
+    Curve("deep_cca_loss", "samples", (1000, 2000, 4000, 8000), power(1), power(1)),
+    Curve("TensorFusion", "width", (8, 16, 32, 64), lambda w: (w + 1) ** 3, lambda w: (w + 1) ** 3),
+    Curve("LowRankFusion", "modalities", (2, 4, 8, 16), power(1), power(1)),
+    Curve("LowRankFusion", "batch", (256, 1024, 4096, 16384), power(1), power(1)),
+    Curve("CrossModalTransformer", "modalities", (2, 3, 4, 6), lambda m: m * (m - 1), lambda m: m * (m - 1)),
+    Curve("CrossModalTransformer", "length", (50, 100, 200, 400), power(2), power(2)),
+    Curve("CrossModalTransformer", "batch", (8, 16, 32, 64), power(1), power(1)),
+    Curve("beam_search", "tokens", (10, 20, 40, 80), power(1), power(1)),
+    Curve("beam_search", "beam", (5, 10, 20, 40), power(1), power(1)),
 )
 
 
@@ -70,12 +82,10 @@ def judge(sizes, values, theory):
     return f"{found:.1f} of {wanted:.1f}" + (" **too steep**" if found > wanted + SLACK else "")
 
 
-def table(names=()):
+def section(_device):
     """Return the growth curves as a Markdown table: the fitted power, of the power that the algorithm has."""
     lines = ["| block | by | sizes | ms | power of time | MB | power of memory |", "|---|---|---|---|---|---|---|"]
     for curve in CURVES:
-        if names and curve.case not in names:
-            continue
         times, memory = measure(curve)
         large = [m if m is not None and m > LEAST_MB else None for m in memory]
         cells = (

@@ -1,9 +1,7 @@
 """Training at the size of a card: samples a second, as a share of the card's measured matrix-product peak."""
 
-import itertools
 import os
 import statistics
-import tempfile
 import time
 from dataclasses import dataclass
 
@@ -18,13 +16,18 @@ SIZES = {"cuda": {"pairs": 4096, "width": 2048, "batch": 256, "length": 128, "ma
 SIZES["cpu"] = {"pairs": 256, "width": 256, "batch": 8, "length": 32, "matrix": 1024}
 
 
+def tower(width, depth):
+    """An encoder of a few wide layers."""
+    layers = [layer for _ in range(depth) for layer in (nn.Linear(width, width), nn.GELU())]
+    return nn.Sequential(*layers, nn.Linear(width, 512))
+
+
 class TwoTowers(nn.Module):
-    """Two encoders of a few wide layers, and InfoNCE over the whole batch."""
+    """Two encoders and InfoNCE over the whole batch."""
 
     def __init__(self, width, depth=4):
         super().__init__()
-        layers = [[nn.Linear(width, width), nn.GELU()] * depth for _ in range(2)]
-        self.towers = nn.ModuleList(nn.Sequential(*itertools.chain(tower), nn.Linear(width, 512)) for tower in layers)
+        self.towers = nn.ModuleList(tower(width, depth) for _ in range(2))
         self.scale = nn.Parameter(torch.tensor(2.6593))
 
     def forward(self, a, b):
@@ -122,9 +125,14 @@ def table(device="cuda"):
             share = counter.get_total_flops() / took / rates[way.half]
             lines.append(f"| {name} | {way.name} | {samples / took:,.0f} | {share:.0%} |")
     what = torch.cuda.get_device_name() if device == "cuda" else "the processor"
-    lines += ["", f"Measured peak of {what}: {rates[False] / 1e12:.1f} Tflop/s in float32 (TF32 on a card), "]
-    lines[-1] += f"{rates[True] / 1e12:.1f} in bfloat16."
+    lines += ["", f"Measured peak of {what}: {rates[False] / 1e12:.3g} Tflop/s in float32 (TF32 on a card), "]
+    lines[-1] += f"{rates[True] / 1e12:.3g} in bfloat16."
     return "\n".join(lines)
+
+
+def section(device):
+    """Training steps on one device, and two processes."""
+    return f"{table(device)}\n\n{scaling(device)}"
 
 
 # --- two processes ---------------------------------------------------------------------------------------------------
@@ -155,9 +163,7 @@ def scaling(device="cpu", samples=256):
     rates = {}
     for processes in (1, 2):
         results = torch.multiprocessing.get_context("spawn").SimpleQueue()
-        with tempfile.TemporaryDirectory() as folder:
-            arguments = (processes, device, samples, results)
-            torch.multiprocessing.spawn(_worker, arguments, nprocs=processes)
+        torch.multiprocessing.spawn(_worker, (processes, device, samples, results), nprocs=processes)
         rates[processes] = results.get()
     return (
         f"Training with `mmcourse.training.fit`, one thread a process: {rates[1]:,.0f} samples a second with one process, "
