@@ -133,6 +133,14 @@ def test_outputs_keep_one_still_form_and_tell_what_they_show(made):
     assert made[4].metadata["mystnb"]["image"]["alt"] == "Figure: two lines."
 
 
+def test_own_data_is_in_the_book(tmp_path):
+    site.prepare(FOUND[:1], tmp_path / "source")
+    assert "Your turn\n\nlessons/own_data\n" in (tmp_path / "source" / "index.md").read_text(encoding="utf-8")
+    page = nbformat.read(tmp_path / "source" / "lessons" / "own_data.ipynb", as_version=4)
+    assert page.cells[0].source.startswith("# Bring your own two modalities")
+    assert "Work on it: `notebooks/own_data.ipynb`" in page.cells[0].source
+
+
 def test_folded_markdown_stands_between_blank_lines(made):
     assert made[2].source.startswith("::::{admonition} Predict first\n")
     assert "<details><summary>\n\nNow **look**\n\n</summary>\n\nIt is $y$.\n\n</details>" in made[2].source

@@ -121,6 +121,7 @@ def _start(found):
             link = f"[{lesson.title}](lessons/{lesson.path.stem}.ipynb)"
             rows.append(f"| {int(lesson.number)} | {link} | {lesson.question} | {lesson.minutes} |")
         trees.append(_toctree(title, [f"lessons/{lesson.path.stem}" for lesson in those]))
+    trees.append(_toctree("Your turn", ["lessons/own_data"]))
     trees.append(_toctree("Finding things", ["glossary", "map", "data/index"]))
     table = "\n".join(["| | lesson | the question | minutes |", "|---|---|---|---|", *rows])
     text = (SITE / "index.md").read_text(encoding="utf-8")
@@ -165,7 +166,7 @@ def _write_lesson(lesson, linker, folder):
 
 
 def prepare(found, folder):
-    """Write the book's sources: pages, and the notebooks of the lessons found, which all have been solved."""
+    """Write the book's sources: pages, the notebooks of the lessons found, which all have been solved, and own_data."""
     shutil.rmtree(folder, ignore_errors=True)
     terms = glossary.read()
     linker = glossary.Linker([term for term in terms if term.lesson in {lesson.number for lesson in found}])
@@ -179,7 +180,7 @@ def prepare(found, folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (folder / "lessons").mkdir()
-    for lesson in found:
+    for lesson in [*found, lessons.read(lessons.find("own"))]:
         _write_lesson(lesson, linker, folder / "lessons")
 
 
