@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from mmcourse.alignment import kernels
 from mmcourse.alignment.checks import check_lengths
 from mmcourse.inputs import check_tensor, keep
 
@@ -133,54 +134,26 @@ def ctc_beam_decode(log_probs, input_lengths=None, *, beam=16, words=None):
     words = None if words is None else {tuple(map(int, word)) for word in words}
     if words is not None and (not words or not all(0 < label < classes for word in words for label in word)):
         raise ValueError(f"words must be sequences of labels from 1 to {classes - 1}, at least one; got {words}")
-    follows = None if words is None else _followers(words, classes)
-    found = []
-    for item, n in zip(log_probs.detach().double().cpu().numpy().swapaxes(0, 1), lengths.tolist(), strict=True):
-        prefixes, scores = _search(item[:n], beam, follows)
-        if words is not None:
-            scores = np.where([p in words for p in prefixes] | np.isnan(scores), scores, -np.inf)
-        best = scores.argmax()
-        found.append((list(prefixes[best]) if scores[best] > -np.inf else [], scores[best]))
+    follow, ends = (np.zeros((1, classes), np.int64), np.ones(1, bool)) if words is None else _trie(words, classes)
+    items = log_probs.detach().double().cpu().numpy().swapaxes(0, 1)
+    found = [_search(item[:n], beam, follow, ends) for item, n in zip(items, lengths.tolist(), strict=True)]
     return [sequence for sequence, _ in found], torch.tensor([score for _, score in found], dtype=torch.float64)
 
 
-def _followers(words, classes):
-    """For each beginning of a word, which labels may follow: bool (C,)."""
-    follows = {}
-    for word in words:
-        for n in range(len(word) + 1):
-            row = follows.setdefault(word[:n], np.zeros(classes, bool))
-            row[list(word[n : n + 1])] = True
-    return follows
-
-
-def _search(frames, beam, follows):
-    """Prefixes and their log probabilities after frames (T, C)."""
+def _search(frames, beam, follow, ends):
+    """The best sequence of frames (T, C), and its log probability."""
     if np.isnan(frames).any():
-        return [()], np.array([np.nan])
-    prefixes, blank, label = [()], np.zeros(1), np.full(1, -np.inf)  # paths that end in a blank, and in a label
-    for frame in frames:
-        total, last = np.logaddexp(blank, label), np.array([p[-1] if p else 0 for p in prefixes])
-        longer = total[:, None] + frame
-        longer[np.arange(len(last)), last] = blank + frame[last]  # a label twice needs a blank between
-        longer[:, 0] = -np.inf
-        if follows is not None:
-            longer[~np.array([follows[p] for p in prefixes])] = -np.inf
-        blank, label = total + frame[0], label + frame[last]
-        index = {p: i for i, p in enumerate(prefixes)}
-        for i, p in enumerate(prefixes):
-            parent = index.get(p[:-1]) if p else None
-            if parent is not None:  # grown from a shorter prefix: the same prefix, so add
-                label[i] = np.logaddexp(label[i], longer[parent, p[-1]])
-                longer[parent, p[-1]] = -np.inf
-        scores = np.concatenate([np.logaddexp(blank, label), longer.ravel()])
-        kept = np.argsort(-scores)[:beam]
-        kept = kept[scores[kept] > -np.inf]
-        if not len(kept):  # nothing that may be read is possible
-            return [()], np.array([-np.inf])
-        old, stays = kept < len(prefixes), kept % len(prefixes)
-        blank = np.where(old, blank[stays], -np.inf)
-        label = np.where(old, label[stays], scores[kept])
-        grown = [divmod(k - len(prefixes), len(frame)) for k in kept.tolist()]  # row below 0: as it was
-        prefixes = [(*prefixes[row], c) if row >= 0 else prefixes[k] for k, (row, c) in zip(kept, grown, strict=True)]
-    return prefixes, np.logaddexp(blank, label)
+        return [], np.nan
+    labels, score = kernels.ctc_sweep(np.ascontiguousarray(frames), beam, follow, ends)
+    return labels.tolist(), score
+
+
+def _trie(words, classes):
+    """A state for each beginning of a word: the state after each label, -1 where none may follow; is it a word?"""
+    states = {word[:n]: None for word in words for n in range(len(word) + 1)}
+    states = {beginning: i for i, beginning in enumerate(sorted(states))}  # the empty one first
+    follow = np.full((len(states), classes), -1)
+    for beginning, i in states.items():
+        if beginning:
+            follow[states[beginning[:-1]], beginning[-1]] = i
+    return follow, np.array([beginning in words for beginning in states])

@@ -150,3 +150,108 @@ def backward(likelihood, transition):
                 total += transition[i, j] * likelihood[t + 1, j] * beta[t + 1, j]
             beta[t, i] = total
     return beta
+
+
+PARENT, LABEL, STATE, CHILD, SIBLING, PLACE = range(
+    6
+)  # columns of a tree of prefixes; row 0, the empty one, is no child
+
+
+@compiled
+def ctc_grow(frame, tree, nodes, blank, label, follow):
+    """Log probability of each prefix with each label added, (K, C), and in column 0 of the prefix as it is.
+
+    blank, label (K,): of the paths that end in a blank and in a label; brought up to date in place.
+    """
+    grown = np.full((len(nodes), len(frame)), -inf)
+    for i, node in enumerate(nodes):
+        total = np.logaddexp(blank[i], label[i])
+        for c in range(1, len(frame)):
+            if follow[tree[node, STATE], c] >= 0:  # a label twice needs a blank between
+                grown[i, c] = (blank[i] if c == tree[node, LABEL] else total) + frame[c]
+        blank[i], label[i] = total + frame[0], label[i] + frame[tree[node, LABEL]]
+    for i, node in enumerate(nodes):
+        parent, last = tree[node, PARENT], tree[node, LABEL]
+        place = tree[parent, PLACE]
+        if last and place < len(nodes) and nodes[place] == parent:  # grown from a shorter prefix: the same, so add
+            label[i] = np.logaddexp(label[i], grown[place, last])
+            grown[place, last] = -inf
+        grown[i, 0] = np.logaddexp(blank[i], label[i])
+    return grown
+
+
+@compiled
+def at_rank(values, rank):
+    """The number that would stand at place `rank` if values (n,) were sorted (Hoare 1961)."""
+    values, low, high = values.copy(), 0, len(values) - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i, j = i + 1, j - 1
+        low, high = (i if rank > j else low), (j if rank < i else high)
+    return values[rank]
+
+
+@compiled
+def largest(values, count):
+    """Places of the `count` largest values (n,) above minus infinity, or of all, in order of place."""
+    least = at_rank(values, len(values) - count) if count < len(values) else -inf
+    room, kept, n = count, np.empty(min(count, len(values)), np.int64), 0
+    for value in values:
+        room -= value > least
+    for place, value in enumerate(values):
+        if value > least or (value == least > -inf and room > 0):
+            room -= value == least
+            kept[n] = place
+            n += 1
+    return kept[:n]
+
+
+@compiled
+def ctc_sweep(frames, beam, follow, ends):
+    """Labels of the most probable prefix of frames (T, C) that may end, and its log probability; -inf if there is none.
+
+    follow (S, C): the state after each label, -1 where it may not follow; ends (S,): whether a prefix may end there.
+    """
+    tree, used, nodes = np.zeros((1024, 6), np.int64), 1, np.zeros(1, np.int64)
+    blank, label = np.zeros(1), np.full(1, -inf)
+    for frame in frames:
+        grown = ctc_grow(frame, tree, nodes, blank, label, follow)
+        kept = largest(grown.ravel(), beam)
+        if used + len(kept) > len(tree):
+            smaller, tree = tree, np.zeros((2 * len(tree) + len(kept), 6), np.int64)
+            tree[:used] = smaller[:used]
+        before, nodes = nodes, np.empty(len(kept), np.int64)
+        blanks, labels = np.full(len(kept), -inf), np.empty(len(kept))
+        for n, place in enumerate(kept):
+            i, c = divmod(place, len(frame))
+            node = before[i]
+            if c == 0:
+                blanks[n], labels[n] = blank[i], label[i]
+            else:
+                labels[n], parent, node = grown[i, c], node, tree[node, CHILD]
+                while node and tree[node, LABEL] != c:
+                    node = tree[node, SIBLING]
+                if not node:
+                    node, used = used, used + 1
+                    tree[node, PARENT], tree[node, LABEL], tree[node, STATE] = parent, c, follow[tree[parent, STATE], c]
+                    tree[node, SIBLING], tree[parent, CHILD] = tree[parent, CHILD], node
+            nodes[n], tree[node, PLACE] = node, n
+        blank, label = blanks, labels
+    best, score = 0, -inf
+    for n, node in enumerate(nodes):
+        total = np.logaddexp(blank[n], label[n])
+        if ends[tree[node, STATE]] and total > score:
+            best, score = node, total
+    found = np.empty(len(frames), np.int64)
+    n = len(found)
+    while best:
+        n -= 1
+        found[n], best = tree[best, LABEL], tree[best, PARENT]
+    return found[n:], score
