@@ -220,7 +220,7 @@ for axes, row in zip(grid, rows):
     if pictures:
         axes.imshow(shown[pictures[0]][row].transpose(1, 2, 0))
     told = [words_of(values[row]) for name, values in shown.items() if name not in pictures]
-    axes.set_title("\n".join([classes[answer["train"][row]], *told]), fontsize=9)
+    axes.set_title("\n".join([classes[answer["train"][row]], *told]), fontsize=11)
 
 # %% [markdown] tags=["alt"]
 # *Figure: four training items side by side: the picture, if there is one, below its class and what the other modalities say.*
