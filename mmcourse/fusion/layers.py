@@ -37,7 +37,8 @@ class GroupedNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(groups, width)), nn.Parameter(torch.zeros(groups, width))
 
     def forward(self, x):
-        return functional.layer_norm(x, x.shape[-1:]) * self.weight[:, None, None] + self.bias[:, None, None]
+        weight, bias = self.weight[:, None, None], self.bias[:, None, None]
+        return torch.addcmul(bias, functional.layer_norm(x, x.shape[-1:]), weight)
 
 
 class GroupedAttention(nn.Module):
@@ -54,7 +55,7 @@ class GroupedAttention(nn.Module):
     ------
     x : (G, B, T, width), the queries
     source : (G, B, S, width), the keys and values
-    mask : bool (G, B, S), True = keep
+    mask : bool (G, B, S), True = keep, or None for all
 
     Returns (G, B, T, width); where no key is kept, what attention to nothing gives: the bias of the output layer.
     """
@@ -72,20 +73,25 @@ class GroupedAttention(nn.Module):
             self.distances = nn.Parameter(torch.zeros(groups, num_heads, 2 * reach + 1))
 
     def forward(self, x, source, mask):
-        heads = [
-            layer(y).unflatten(-1, (self.num_heads, -1)).transpose(2, 3).flatten(0, 1)
-            for layer, y in ((self.query, x), (self.key, source), (self.value, source))
-        ]
-        some = mask.any(-1)
-        allowed = (mask | ~some[..., None]).flatten(0, 1)[:, None, None]  # (G B, 1, 1, S)
-        if self.reach is not None:
-            steps = torch.arange(source.shape[2], device=x.device) - torch.arange(x.shape[2], device=x.device)[:, None]
-            bias = self.distances[..., steps.clamp(-self.reach, self.reach) + self.reach].to(heads[0].dtype)
-            bias = bias[:, None].expand(-1, x.shape[1], -1, -1, -1).flatten(0, 1)
-            allowed = torch.where(allowed, bias, -torch.inf)
-        attended = functional.scaled_dot_product_attention(*heads, attn_mask=allowed)
-        attended = attended.transpose(1, 2).flatten(2).unflatten(0, x.shape[:2])
+        tensors = ((self.query, x), (self.key, source), (self.value, source))
+        heads = [layer(y).unflatten(-1, (self.num_heads, -1)).transpose(2, 3) for layer, y in tensors]
+        some = None if mask is None else mask.any(-1)
+        allowed = None if mask is None else (mask | ~some[..., None])[:, :, None, None]  # (G, B, 1, 1, S)
+        attended = self.weigh(*heads, allowed).transpose(2, 3).flatten(3)
         return self.output(keep(some, attended))
+
+    def weigh(self, query, key, value, allowed):
+        """Attention of (G, B, heads, T, d) to the keys (G, B, heads, S, d) that are allowed."""
+        if self.reach is None:
+            allowed = allowed if allowed is None else allowed.flatten(0, 1)
+            flat = (y.flatten(0, 1) for y in (query, key, value))
+            return functional.scaled_dot_product_attention(*flat, attn_mask=allowed).unflatten(0, query.shape[:2])
+        # torch's own would want the bias of a group copied for each item, since it has to learn
+        steps = torch.arange(key.shape[3], device=key.device) - torch.arange(query.shape[3], device=key.device)[:, None]
+        bias = self.distances[..., steps.clamp(-self.reach, self.reach) + self.reach].to(query.dtype)
+        scores = (query / math.sqrt(query.shape[-1])) @ key.mT + bias[:, None]
+        scores = scores if allowed is None else scores.masked_fill(~allowed, -torch.inf)
+        return scores.softmax(-1) @ value
 
 
 class GroupedLayer(nn.Module):

@@ -100,7 +100,8 @@ class CrossModalTransformer(SequenceFusion):
     def forward(self, sequences, masks=None):
         x, mask = self.embed(sequences, masks)
         readers, sources = (list(side) for side in zip(*self.pairs, strict=True))
-        read, source, source_mask = x[readers], x[sources], mask[sources]
+        whole = masks is None and len({steps.shape[1] for steps in sequences.values()}) == 1
+        read, source, source_mask = x[readers], x[sources], None if whole else mask[sources]
         for layer in self.layers:
             read = layer(read, source, source_mask)
         pooled = masked_mean(read.flatten(0, 1), mask[readers].flatten(0, 1))
