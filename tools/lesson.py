@@ -168,10 +168,14 @@ def _colab_cell():
     return nbformat.v4.new_code_cell(source, metadata={"tags": ["colab"]})
 
 
-def _solution_link(lesson, source):
-    heading = EXERCISE.search(source)
-    anchor = heading[0].removeprefix("### ").replace(" ", "-")
-    return f"{source}\n\n[One solution, after you tried](solutions/{lesson.path.stem}.ipynb#{anchor})"
+def _id(cell):
+    return hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
+
+
+def _solution_link(lesson, cell):
+    """Append to an exercise a link to the same cell of the solved notebook; JupyterLab and nbconvert both follow it."""
+    place = f"solutions/{lesson.path.stem}.ipynb#cell-id={_id(cell)}"
+    return f"{cell.source}\n\n[One solution, after you tried]({place}) (a second tab of the same name)"
 
 
 def notebook(lesson, solved):
@@ -188,7 +192,7 @@ def notebook(lesson, solved):
             where = f"{lesson.path.name}, cell {index + 1}"
             cell.source = close_exercise(cell.source) if solved else open_exercise(cell.source, where)
         elif cell.cell_type == "markdown" and EXERCISE.search(cell.source) and not solved:
-            cell.source = _solution_link(lesson, cell.source)
+            cell.source = _solution_link(lesson, cell)
         elif cell.cell_type == "code" and "further" in tags(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
     cells[0].source = _title(lesson, cells[0].source)
@@ -197,7 +201,7 @@ def notebook(lesson, solved):
         cells.append(nbformat.v4.new_code_cell(f'mm.progress("{lesson.number}")', metadata={"tags": ["progress"]}))
     seen = {}
     for cell in cells:
-        name = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:10]
+        name = _id(cell)
         seen[name] = seen.get(name, 0) + 1
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
     made = nbformat.v4.new_notebook(cells=cells)

@@ -124,7 +124,7 @@ def test_learner_notebook_holds_no_answer(built):
     assert "Edit notebooks/lessons/01_sample.py" in first
     assert "Open in Colab" in first
     assert "data:image/svg+xml" in first
-    assert any("solutions/01_sample.ipynb#Exercise-1.1" in c.source for c in learner.cells)
+    assert any("solutions/01_sample.ipynb#cell-id=" in c.source for c in learner.cells)
 
 
 def test_speaker_notes_stay_in_the_source(write, sample):
