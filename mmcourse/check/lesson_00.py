@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mmcourse.check.engine import close, exercise, require
+from mmcourse.check.engine import Mistake, close, exercise, require
 
 
 @exercise("0.1")
@@ -26,7 +26,14 @@ def ex0_2(masked_mean):
 
     values = torch.tensor([[[2.0, 4.0], [6.0, 8.0], [0.0, 0.0], [0.0, 0.0]], [[1.0, 1.0]] * 4, [[9.0, 9.0]] * 4])
     mask = torch.tensor([[True, True, False, False], [True] * 4, [False] * 4])
-    got = masked_mean(values.clone(), mask)
+    try:
+        got = masked_mean(values.clone(), mask)
+    except RuntimeError as error:
+        if "must match" not in str(error):
+            raise
+        raise Mistake(
+            "values are (B, T, d), the mask is (B, T): mask[..., None] fits all d numbers of a step"
+        ) from None
     right = torch.tensor([[4.0, 6.0], [1.0, 1.0], [0.0, 0.0]])
     require(tuple(got.shape) == (3, 2), f"the result should have shape (B, d) = (3, 2), yours has {tuple(got.shape)}")
     require(not close(got[0], [2.0, 3.0]), "you divided by the whole length; divide by how many positions are kept")
@@ -70,7 +77,8 @@ def ex0_4(nearest):
     got = np.asarray(nearest(queries.copy(), items.copy()))
     require(got.shape == (5,), f"one row number for each query: shape (5,), yours has {got.shape}")
     require(
-        not np.array_equal(got, (queries @ items.T).argmax(1)), "long items win: divide each item by its length first"
+        not np.array_equal(got, (queries @ items.T).argmax(1)),
+        "long items win: divide each item by its own length, np.linalg.norm(items, axis=1)",
     )
     distance = np.linalg.norm(queries[:, None] - items[None], axis=-1)
     require(

@@ -71,6 +71,14 @@ def wrong_axis(queries, items):
     return ((queries @ items.T) / np.linalg.norm(items, axis=1)).argmax(0)
 
 
+def mask_of_two_axes(values, mask):
+    return (values * mask).sum(1) / mask.sum(1, keepdim=True)
+
+
+def one_length(queries, items):
+    return (queries @ (items / np.linalg.norm(items)).T).argmax(1)
+
+
 WRONG = {
     "0.1": [(shapes_without_names, "return a dict"), (first_axis, "first axis only"), (how_many, "how many numbers")],
     "0.2": [
@@ -78,6 +86,7 @@ WRONG = {
         (mask_upside_down, "True means keep"),
         (no_guard, "must give zeros"),
         (multiplied, "0 times NaN"),
+        (mask_of_two_axes, r"mask[..., None] fits"),
     ],
     "0.3": [
         (majority_of_test, "only learn from training"),
@@ -87,6 +96,7 @@ WRONG = {
     ],
     "0.4": [
         (plain_product, "long items win"),
+        (one_length, "by its own length"),
         (euclidean, "nearest by distance"),
         (least_similar, "least similar"),
         (wrong_axis, "one row number for each query"),
