@@ -490,8 +490,8 @@ healthy = doctor()
 # %% [markdown]
 # ## What can go wrong
 # - **Cells out of order.** A name is unknown because its cell was not run, or a value is old. *Kernel > Restart Kernel and
-#   Run All Cells* puts everything right; your answers and your progress are kept. After a SyntaxError the check still
-#   meets the function as it was before.
+#   Run All Cells* puts everything right; your answers and your progress are kept. After a SyntaxError a check
+#   meets the old function.
 # - **A score without a baseline.** 40 % sounds poor until you know that guessing gives 10 %, and 90 % sounds good until you
 #   know that 95 % of the answers are the same.
 # - **Twins in both halves.** With six skin tones of one figure in the data, a new emoji is often a twin of a known one and
