@@ -211,6 +211,11 @@ def notebook(lesson, solved):
     return made
 
 
+def outdated(lesson, written):
+    """Tell whether a solved notebook does not hold the cells of the lesson's present source."""
+    return [c.source for c in written.cells] != [c.source for c in notebook(lesson, solved=True).cells]
+
+
 def parse(source):
     """Parse a cell; lines of shell or magics, which the rules refuse by name, are left out."""
     return ast.parse("\n".join("" if line.lstrip()[:1] in ("!", "%") else line for line in source.splitlines()))

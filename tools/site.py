@@ -184,12 +184,6 @@ def prepare(found, folder):
         _write_lesson(lesson, linker, folder / "lessons")
 
 
-def _outdated(lesson):
-    """Tell whether a solved notebook does not come from the present source of its lesson."""
-    written = nbformat.read(lesson.solved_path, as_version=4)
-    return [c.source for c in written.cells] != [c.source for c in lessons.notebook(lesson, solved=True).cells]
-
-
 def sphinx(source, html):
     """Run Sphinx, warnings being errors; returns its status."""
     trees = html.parent / "trees"
@@ -210,7 +204,8 @@ def main(arguments=None):
         if waiting:
             print(f"left out, for it has no solved notebook yet: {', '.join(waiting)}")
         found = [x for x in found if x.number not in waiting and (not options.lessons or x.number in options.lessons)]
-        if old := [lesson.number for lesson in found if _outdated(lesson)]:
+        shown = {lesson.number: nbformat.read(lesson.solved_path, as_version=4) for lesson in found}
+        if old := [lesson.number for lesson in found if lessons.outdated(lesson, shown[lesson.number])]:
             print(f"shown as last built, which is not their present source: {', '.join(old)}; see course.py build")
         prepare(found, OUT / "source")
         shutil.rmtree(OUT / "html", ignore_errors=True)

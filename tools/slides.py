@@ -67,18 +67,15 @@ def outputs(lesson):
     LessonError
         The solved notebook is missing or does not come from the present source.
     """
-    made = lessons.notebook(lesson, solved=True).cells[:-1]
-    del made[1]  # Colab's cell is generated
     try:
-        solved = nbformat.read(lesson.solved_path, as_version=4).cells[:-1]
-        del solved[1]
-    except (OSError, ValueError, IndexError):
-        solved = []
-    if [cell.source for cell in made] != [cell.source for cell in solved]:
+        solved = nbformat.read(lesson.solved_path, as_version=4)
+    except (OSError, ValueError):
+        solved = None
+    if solved is None or lessons.outdated(lesson, solved):
         raise LessonError(
             f"the solved notebook {lesson.number} is stale; first run: python3 course.py build {lesson.number}"
         )
-    run = iter(solved)
+    run = iter([cell for cell in solved.cells if "colab" not in tags(cell)])
     return [(cell, [] if lessons.for_instructor(cell) else next(run).get("outputs", [])) for cell in lesson.cells]
 
 
