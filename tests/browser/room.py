@@ -1,5 +1,6 @@
 """A learner's room: the JupyterLab that the README's command starts, and one lesson open in it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -71,6 +72,11 @@ class Lab:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, how)
             self.process.wait(60)
+            with contextlib.suppress(ProcessLookupError):  # all of them are gone
+                for _ in range(100):
+                    os.killpg(self.process.pid, 0)
+                    time.sleep(0.2)
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self):
         """End the server and take the copies away."""
