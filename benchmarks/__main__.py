@@ -41,8 +41,9 @@ def table(names, device, seconds):
     races = []
     for case in race.CASES.values():
         if device in case.devices and (not names or case.name in names):
-            print(f"{case.name} …", file=sys.stderr, flush=True)
             races.append(race.race(case, device, seconds=seconds))
+            for row in races[-1]:  # the table comes at the end
+                print(report.line(row, race.best_of(races[-1])), file=sys.stderr, flush=True)
     return f"{report.table(races)}\n\nVersions: {report.versions()}."
 
 

@@ -131,6 +131,7 @@ def test_every_block_of_the_table_is_registered_with_a_target():
         "info_nce": 0.75,
         "siglip_loss": 1.0,
         "sinkhorn": 0.1,
+        "sinkhorn-scaled": 1.0,
         "beam_search": 0.75,
         "ctc_beam_decode": 1.0,
         "TensorFusion": 0.65,
