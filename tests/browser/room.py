@@ -72,15 +72,15 @@ class Lab:
         if self.process and self.process.poll() is None:
             os.killpg(self.process.pid, how)
             self.process.wait(60)
-            with contextlib.suppress(ProcessLookupError):  # all of them are gone
-                for _ in range(100):
-                    os.killpg(self.process.pid, 0)
-                    time.sleep(0.2)
-                os.killpg(self.process.pid, signal.SIGKILL)
 
     def close(self):
         """End the server and take the copies away."""
         self.end()
+        with contextlib.suppress(ProcessLookupError):  # none is left
+            for _ in range(100):
+                os.killpg(self.process.pid, 0)
+                time.sleep(0.2)
+            os.killpg(self.process.pid, signal.SIGKILL)
         shutil.rmtree(self.folder)
 
     def address(self, stem):
