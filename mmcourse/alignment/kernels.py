@@ -152,9 +152,8 @@ def backward(likelihood, transition):
     return beta
 
 
-PARENT, LABEL, STATE, CHILD, SIBLING, PLACE = range(
-    6
-)  # columns of a tree of prefixes; row 0, the empty one, is no child
+# columns of a tree of prefixes; row 0, the empty one, is no child
+PARENT, LABEL, STATE, CHILD, SIBLING, PLACE = range(6)
 
 
 @compiled
