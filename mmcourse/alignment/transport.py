@@ -53,27 +53,27 @@ def sinkhorn(cost, a, b, epsilon, *, max_iter=1000, tol=1e-6):
     if max_iter < 1:
         raise ValueError(f"max_iter must be at least 1; got {max_iter!r}")
     similarity, (a, b) = -cost.double() / epsilon, (w.double() / w.double().sum(-1, keepdim=True) for w in (a, b))
-    g, scales = torch.zeros_like(b), None
+    without = [(w == 0).double() for w in (a, b)]  # 1 where the weight is 0, whose scale is 0 too
+    g, kernel = torch.zeros_like(b), (similarity - similarity.amax(-1, keepdim=True)).exp()
+    reached, u, v = kernel.sum(-1), torch.ones_like(a), torch.ones_like(b)
     for _ in range(max_iter):
-        if scales is None:  # with logarithms: slower, and out of range for no epsilon
-            f = a.log() - (similarity + g[..., None, :]).logsumexp(-1)
+        left = a / (reached + without[0])
+        right = b / ((left[..., None, :] @ kernel)[..., 0, :] + without[1])
+        if _safe(left + without[0]) and _safe(right + without[1]):
+            u, v = left, right
+        else:  # with logarithms: slower, and out of range for no epsilon
+            f = a.log() - (similarity + (g + v.log())[..., None, :]).logsumexp(-1)
             g = b.log() - (similarity + f[..., None]).logsumexp(-2)
-            kernel = (similarity + f[..., None] + g[..., None, :]).exp()
-            scales = torch.ones_like(a), torch.ones_like(b)
-        u, v = scales
+            kernel, u, v = (similarity + f[..., None] + g[..., None, :]).exp(), torch.ones_like(a), torch.ones_like(b)
         reached = (kernel @ v[..., None])[..., 0]
         if ((u * reached - a).abs().sum(-1) <= tol).all():  # the other margin was met by this round
             break
-        left = a / reached.where(a > 0, 1)
-        right = b / (left[..., None, :] @ kernel)[..., 0, :].where(b > 0, 1)
-        scales = (left, right) if _safe(left, a) and _safe(right, b) else None
-        if scales is None:
-            g = g + v.log()
     plan = u[..., None] * kernel * v[..., None, :]
     off = (plan.sum(-1) - a).abs().sum(-1).maximum((plan.sum(-2) - b).abs().sum(-1))
     return plan.to(torch.promote_types(cost.dtype, torch.float32)), off <= tol
 
 
-def _safe(scale, weights):
-    """Whether the scales of all weights above 0 stay far from what float64 cannot hold."""
-    return bool(((scale < 1e100) & ((scale > 1e-100) | (weights == 0))).all())
+def _safe(scale):
+    """Whether all scales stay far from what float64 cannot hold."""
+    least, most = scale.aminmax()
+    return bool((least > 1e-100) & (most < 1e100))
