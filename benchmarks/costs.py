@@ -9,8 +9,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from mmcourse.data import REGISTRY, ready
-from mmcourse.data.fetch import cache_folder
+from mmcourse.data import REGISTRY, cache_folder, ready
 from tools.lesson import ROOT, find, read, sources
 
 USED = re.compile(r"([\d,]+) CPU seconds.*Peak memory ([\d,]+) MiB")
