@@ -98,6 +98,11 @@ class _BaseCCA:
 
 def _whiten(x, ridge):
     """Return (q, c, w): q c has x's ridge-whitened left directions as columns and x w equals it times sqrt(n - 1)."""
+    if len(x) > x.shape[1]:
+        squares, v = torch.linalg.eigh(x.T @ x)
+        if squares[0] > 1e-6 * squares[-1]:  # there are digits to spare, and this takes half the time
+            c = v / (squares + (len(x) - 1) * ridge).sqrt()
+            return x, c, c * (len(x) - 1) ** 0.5
     q, r = torch.linalg.qr(x)
     u, s, vh = torch.linalg.svd(r, full_matrices=False)
     full = s > s[0] * max(x.shape) * torch.finfo(s.dtype).eps
@@ -107,12 +112,12 @@ def _whiten(x, ridge):
 
 
 class CCA(_BaseCCA):
-    """Linear canonical correlation analysis (Hotelling 1936; ridge: Vinod 1976), in float64, through QR and SVD.
+    """Linear canonical correlation analysis (Hotelling 1936; ridge: Vinod 1976), in float64.
 
     Finds for two views the pairs of directions whose projections correlate most, each pair uncorrelated with those
     before it. With Q from the QR decomposition of each centred view, the correlations are the singular values of
-    Qx' Qy (Björck and Golub 1973); no covariance matrix is formed, so ill-conditioned views keep their digits.
-    Directions in which a view does not vary are dropped.
+    Qx' Qy (Björck and Golub 1973), so ill-conditioned views keep their digits; others are whitened by the eigenvectors
+    of their covariance, which is faster. Directions in which a view does not vary are dropped.
 
     Parameters
     ----------

@@ -1166,7 +1166,7 @@ plotting.bars(plain_means | learned, ylabel="test accuracy, group of an emoji", 
 # %% [markdown]
 # **CCA without a covariance matrix.** There is a shorter way, which keeps its digits when features are nearly alike: take
 # the QR decomposition of each centred view (the columns of $Q$ span the same space at right angles) and the singular
-# values of $Q_x^\top Q_y$ (Björck and Golub 1973). The package goes this way. Three ways, one answer:
+# values of $Q_x^\top Q_y$ (Björck and Golub 1973). The package goes this way when they are. Three ways, one answer:
 
 # %% tags=["further"]
 from sklearn.cross_decomposition import CCA as SklearnCCA
