@@ -123,6 +123,8 @@ def widgets():
     have, packages = version("ipywidgets"), {item.metadata["Name"] for item in importlib.metadata.distributions()}
     if not have.startswith(("7.7", "8.")):
         return Finding("widgets", False, f"ipywidgets {have}", "install 'ipywidgets>=7.7.1,<9' and restart JupyterLab")
+    if "google-colab" in packages:  # its front end is its own, whatever else is installed beside it
+        return Finding("widgets", True, f"ipywidgets {have}, Colab")
     if "jupyterlab_widgets" in packages:
         front.append(f"jupyterlab_widgets {version('jupyterlab_widgets')}")
         if version("jupyterlab_widgets").split(".")[0] != {"7": "1", "8": "3"}[have[0]]:

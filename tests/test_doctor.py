@@ -98,6 +98,7 @@ def test_damaged_cache(cache):
         ({"ipywidgets": "7.7.1", "jupyterlab_widgets": "3.0.1"}, "do not fit together"),
         ({"ipywidgets": "7.7.1", "jupyterlab_widgets": "1.1.1", "jupyterlab": "3.6.8"}, "old front end"),
         ({"ipywidgets": "7.7.1"}, None),
+        ({"ipywidgets": "7.7.1", "jupyterlab_widgets": "3.0.17", "google-colab": "1.0.0"}, None),
         ({"ipywidgets": "8.1.5", "jupyterlab_widgets": "3.0.13", "jupyterlab": "4.2.0"}, None),
     ],
 )
