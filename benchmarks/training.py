@@ -2,13 +2,13 @@
 
 import os
 import statistics
-import time
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.race import milliseconds
 from mmcourse.alignment import info_nce
 from mmcourse.fusion import CrossModalTransformer
 
@@ -71,23 +71,10 @@ def tasks(device):
 
 
 def seconds(call, device, rounds=10):
-    """Median time of a call: by CUDA's events on a card, by the clock elsewhere."""
+    """Median time of a call, after a warm-up of three."""
     for _ in range(3):
         call()
-    times = []
-    for _ in range(rounds):
-        if device == "cuda":
-            start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-            start.record()
-            call()
-            end.record()
-            torch.cuda.synchronize()
-            times.append(start.elapsed_time(end) / 1e3)
-        else:
-            began = time.perf_counter()
-            call()
-            times.append(time.perf_counter() - began)
-    return statistics.median(times)
+    return statistics.median(milliseconds(call, device) for _ in range(rounds)) / 1e3
 
 
 def peak(device, half):
