@@ -1,5 +1,6 @@
 """Generated files are fresh; a stale or edited one is found by its hashes."""
 
+import re
 import shutil
 
 import nbformat
@@ -124,7 +125,11 @@ def test_learner_notebook_holds_no_answer(built):
     assert "Edit notebooks/lessons/01_sample.py" in first
     assert "Open in Colab" in first
     assert "data:image/svg+xml" in first
-    assert any("solutions/01_sample.ipynb#cell-id=" in c.source for c in learner.cells)
+    solved = {c.id: c.source for c in nbformat.read(built.solved_path, as_version=4).cells}
+    links = [(c.source, re.search(r"solutions/01_sample\.ipynb#cell-id=(\w+)", c.source)) for c in learner.cells]
+    led = [(source, solved[link[1]]) for source, link in links if link]
+    assert len(led) == 4  # each exercise leads to itself, solved
+    assert all(source.startswith(goal) and "### Exercise" in goal for source, goal in led)
 
 
 def test_speaker_notes_stay_in_the_source(write, sample):
