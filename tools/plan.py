@@ -2,8 +2,8 @@
 
 A lesson's exercises have minutes of their own; what remains of its minutes is shared among its sections by what there
 is to read, to look at and to guess. Where the time is too short, exercises are left for home, the hardest first, and
-then sections, the last first, until a tenth of the time is spare for questions; each lesson keeps its opening, its close, half of its sections' minutes and, as long as
-their section is there, its easiest exercise.
+then sections, the last first, until a tenth of the time is spare for questions; each lesson keeps its opening, its
+close, half of its sections' minutes and, as long as their section is there, its easiest exercise.
 """
 
 import argparse

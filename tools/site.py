@@ -204,8 +204,7 @@ def main(arguments=None):
         if waiting:
             print(f"left out, for it has no solved notebook yet: {', '.join(waiting)}")
         found = [x for x in found if x.number not in waiting and (not options.lessons or x.number in options.lessons)]
-        shown = {lesson.number: nbformat.read(lesson.solved_path, as_version=4) for lesson in found}
-        if old := [lesson.number for lesson in found if lessons.outdated(lesson, shown[lesson.number])]:
+        if old := [x.number for x in found if lessons.outdated(x, nbformat.read(x.solved_path, as_version=4))]:
             print(f"shown as last built, which is not their present source: {', '.join(old)}; see course.py build")
         prepare(found, OUT / "source")
         shutil.rmtree(OUT / "html", ignore_errors=True)

@@ -79,12 +79,12 @@ def read_each(files, read):
 
 def from_folder(place):
     """Pictures in one folder a class, each with its text beside it."""
-    files = [f for f in Path(place).glob("*/*") if f.suffix.lower() in KINDS and not f.name.startswith(".")]
+    files = sorted(f for f in Path(place).glob("*/*") if f.suffix.lower() in KINDS and not f.name.startswith("."))
     if not files:
         raise ValueError(f"{place} is no folder, or holds no pictures in class folders, such as {place}/cats/tom.jpg")
-    inputs = {"image": np.stack(read_each(sorted(files), read_picture))}
-    inputs["text"] = read_each([file.with_suffix(".txt") for file in sorted(files)], read_text)
-    return inputs, [file.parent.name for file in sorted(files)], None
+    inputs = {"image": np.stack(read_each(files, read_picture))}
+    inputs["text"] = read_each([file.with_suffix(".txt") for file in files], read_text)
+    return inputs, [file.parent.name for file in files], None
 
 
 # %% [markdown]
