@@ -27,11 +27,6 @@ DECODERS = {
 }
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng()
-
-
 def frames(*shape):
     return torch.randn(*shape, dtype=torch.double)
 

@@ -44,11 +44,6 @@ def draw(rng, lengths, offset=0.0):
     return [offset + np.cumsum(rng.normal(size=(n, 2)), 0) * 0.3 + np.sin(np.arange(n))[:, None] for n in lengths]
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng()
-
-
 @pytest.mark.parametrize("domain", DOMAINS)
 @pytest.mark.parametrize("states", [1, 2, 3])
 def test_equal_to_a_sum_over_all_chains(rng, domain, states):

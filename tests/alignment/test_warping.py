@@ -15,11 +15,6 @@ METRICS = ("euclidean", "sqeuclidean", "cityblock", "cosine")
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"))]
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng()
-
-
 def alignments(rows, columns):
     """Every path from (0, 0) to (rows - 1, columns - 1)."""
     if (rows, columns) == (1, 1):

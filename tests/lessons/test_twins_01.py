@@ -10,13 +10,9 @@ from sklearn.tree import DecisionTreeRegressor
 from mmcourse import ensembles
 from tools.lesson import lift
 
-FRESH = int(np.random.default_rng().integers(1_000_000))  # drawn anew in every run
-
 
 @pytest.fixture
-def rows():
-    print("FRESH =", FRESH)  # pytest shows it when a test fails
-    rng = np.random.default_rng(FRESH)
+def rows(rng):
     X, X_new = rng.uniform(-2, 2, size=(600, 4)), rng.uniform(-2, 2, size=(60, 4))
     return X, np.sin(2 * X[:, 0]) + X[:, 1], X_new  # smooth, so that no node is so small that two features tie
 
@@ -44,10 +40,10 @@ def test_grown_tree_equals_scikit_learn(rows, depth):
     np.testing.assert_allclose([ask(tree, row) for row in X_new], library.predict(X_new), rtol=1e-6)
 
 
-def test_grown_forest_on_the_package_s_bootstraps_equals_the_package(rows):
+def test_grown_forest_on_the_package_s_bootstraps_equals_the_package(rows, fresh):
     X, y, X_new = rows
     grow, ask = lift("01", "grow"), lift("01", "ask")
-    package = ensembles.RandomForestRegressor(8, max_depth=3, random_state=FRESH).fit(X, y)
+    package = ensembles.RandomForestRegressor(8, max_depth=3, random_state=fresh).fit(X, y)
     trees = [grow(X[drawn], y[drawn], 3, 4, np.random.default_rng(0)) for drawn in package.estimators_samples_]
     by_hand = np.mean([[ask(tree, row) for row in X_new] for tree in trees], axis=0)
     np.testing.assert_allclose(by_hand, package.predict(X_new), rtol=1e-6)
@@ -65,24 +61,24 @@ def test_grown_tree_draws_features_anew_at_each_question(rows):
 
 
 @pytest.mark.parametrize("model", [LinearRegression(), DecisionTreeRegressor(max_depth=3)], ids=str)
-def test_bagging_equals_the_package(rows, model):
+def test_bagging_equals_the_package(rows, fresh, model):
     X, y, X_new = rows
-    package = ensembles.BaggingRegressor(model, 12, random_state=FRESH).fit(X, y)
+    package = ensembles.BaggingRegressor(model, 12, random_state=fresh).fit(X, y)
     by_hand = lift("01", "bagging_predict")(model, X, y, X_new, package.estimators_samples_)
     np.testing.assert_allclose(by_hand, package.predict(X_new), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [3, 25])
-def test_out_of_bag_equals_the_package(rows, size):
+def test_out_of_bag_equals_the_package(rows, fresh, size):
     X, y, _ = rows
-    package = ensembles.RandomForestRegressor(size, max_features=1 / 3, oob_score=True, random_state=FRESH).fit(X, y)
+    package = ensembles.RandomForestRegressor(size, max_features=1 / 3, oob_score=True, random_state=fresh).fit(X, y)
     by_hand = lift("01", "oob_predict")(package.estimators_, package.estimators_samples_, X)
     np.testing.assert_allclose(by_hand, package.oob_prediction_, rtol=1e-12)
     assert np.isnan(by_hand).any() == (size == 3)
 
 
-def test_bootstrap_draws_every_row_equally_often():
-    draw, rng = lift("01", "bootstrap_indices"), np.random.default_rng(FRESH)
+def test_bootstrap_draws_every_row_equally_often(rng):
+    draw = lift("01", "bootstrap_indices")
     counts = np.bincount(np.concatenate([draw(20, rng) for _ in range(5000)]), minlength=20)
     assert len(counts) == 20
     assert counts == pytest.approx(np.full(20, 5000), rel=0.1)

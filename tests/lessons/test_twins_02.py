@@ -16,9 +16,8 @@ MODELS = [GaussianNB(), DecisionTreeClassifier(max_depth=3, random_state=0)]
 
 
 @pytest.fixture
-def task():
+def task(rng):
     """Rows, labels, new rows, and the folds as a list; drawn afresh."""
-    rng = np.random.default_rng()
     X, y = rng.normal(size=(90, 4)), rng.integers(0, 2, 90)
     X[:, 0] += y
     folds = list(StratifiedKFold(5, shuffle=True, random_state=1).split(X, y))
@@ -51,8 +50,7 @@ def test_forward_chain_equals_time_series_split():
         np.testing.assert_array_equal(ours[1], other[1])
 
 
-def test_error_correlation_by_counting():
-    rng = np.random.default_rng()
+def test_error_correlation_by_counting(rng):
     p, y = rng.uniform(size=(400, 2)), rng.integers(0, 2, 400)
     wrong = [[(p[i, m] > 0.5) != y[i] for i in range(400)] for m in range(2)]
     a, b, both = np.mean(wrong[0]), np.mean(wrong[1]), np.mean(np.logical_and(*wrong))

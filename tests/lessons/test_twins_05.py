@@ -10,14 +10,6 @@ import mmcourse as mm
 from mmcourse import representation
 from tools.lesson import lift
 
-FRESH = int(np.random.default_rng().integers(1_000_000))  # drawn anew in every run
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    print("FRESH =", FRESH)  # pytest shows it when a test fails
-    torch.manual_seed(FRESH)
-
 
 def walk(step, memory, w, gradients, lr):
     for gradient in gradients:
@@ -45,16 +37,15 @@ def test_steps_equal_torch(name, memory, make):
 
 
 @pytest.mark.parametrize("count", [64, 150])
-def test_the_loop_by_hand_equals_fit(count):
+def test_the_loop_by_hand_equals_fit(rng, count):
     classifier, loss = lift("05", "Classifier"), lift("05", "cross_entropy")
-    rng = np.random.default_rng(FRESH)
     parts = [
         mm.data.Split({"image": rng.normal(size=(n, 6)).astype(np.float32)}, rng.integers(3, size=n))
         for n in (count, 40)
     ]
     models = []
     for _ in range(2):
-        torch.manual_seed(FRESH)
+        torch.manual_seed(count)
         models.append(classifier(representation.MLPEncoder(6, 8), "image", 3))
     optimizer = torch.optim.AdamW(models[0].parameters(), 0.01, weight_decay=0.0)
     curve = lift("05", "train_by_hand")(models[0], *parts, 4, optimizer, batch_size=50, seed=3)
@@ -106,8 +97,7 @@ def test_attention_pool_keeps_the_contract():
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.6])
-def test_precision_recall_f1_equals_scikit_learn(rate):
-    rng = np.random.default_rng(FRESH)
+def test_precision_recall_f1_equals_scikit_learn(rng, rate):
     said, true = rng.uniform(size=80) < rate, rng.uniform(size=80) < 0.3
     expected = precision_recall_fscore_support(true, said, average="binary", zero_division=0)[:3]
     np.testing.assert_allclose(lift("05", "precision_recall_f1")(said, true), expected)

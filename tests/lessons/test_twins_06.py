@@ -71,8 +71,7 @@ def test_reconstruction_loss(lesson, nobody):
         torch.testing.assert_close(zeros, other)
 
 
-def test_cca(lesson):
-    rng = np.random.default_rng()
+def test_cca(lesson, rng):
     cause = rng.normal(size=(70, 2))
     x = cause @ rng.normal(size=(2, 5)) + rng.normal(size=(70, 5)) + 7
     y = cause @ rng.normal(size=(2, 3)) + rng.normal(size=(70, 3))
@@ -83,8 +82,8 @@ def test_cca(lesson):
     np.testing.assert_allclose(abs(right), abs(model.y_weights_), atol=1e-6)
 
 
-def test_recall_and_ranks(lesson):
-    a, b = np.random.default_rng().normal(size=(2, 30, 4))
+def test_recall_and_ranks(lesson, rng):
+    a, b = rng.normal(size=(2, 30, 4))
     similarity = lesson["cosine"](a, b)
     torch.testing.assert_close(
         torch.tensor(similarity), torch.cosine_similarity(torch.tensor(a)[:, None], torch.tensor(b)[None], dim=-1)
@@ -98,8 +97,7 @@ def test_recall_and_ranks(lesson):
     np.testing.assert_allclose(lesson["summary"](ranks[0])[1:], [recalls[0], np.median(ranks[0])])
 
 
-def test_joint_code_is_a_ridge_regression_of_the_half_at_hand(lesson):
-    rng = np.random.default_rng()
+def test_joint_code_is_a_ridge_regression_of_the_half_at_hand(lesson, rng):
     x, components = rng.normal(size=(8, 6)), rng.normal(size=(4, 6))
     expected = Ridge(alpha=0.7, fit_intercept=False).fit(components.T, x.T).coef_
     np.testing.assert_allclose(lesson["code"](x, components, 0.7), expected, atol=1e-8)

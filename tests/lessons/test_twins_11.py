@@ -9,11 +9,6 @@ from mmcourse import alignment
 from tools.lesson import lift
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng()
-
-
 @pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "cityblock", "cosine"])
 @pytest.mark.parametrize("window", [None, 4])
 def test_dtw(rng, metric, window):

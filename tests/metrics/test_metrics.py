@@ -38,8 +38,8 @@ def test_an_interval_cannot_be_changed():
 
 @pytest.mark.parametrize("n", [2, 5, 40])
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
-def test_interval_is_scipys(n, confidence):
-    values = np.random.default_rng().normal(3, 2, n)
+def test_interval_is_scipys(rng, n, confidence):
+    values = rng.normal(3, 2, n)
     found = interval(values, confidence=confidence)
     theirs = stats.ttest_1samp(values, 0).confidence_interval(confidence)
     assert found.estimate == pytest.approx(values.mean())
@@ -150,9 +150,8 @@ def test_as_numpy():
 
 
 @pytest.mark.parametrize("k", [1, 3, 11])
-def test_recall_equals_a_plain_search_and_sklearn(k):
+def test_recall_equals_a_plain_search_and_sklearn(rng, k):
     top_k = pytest.importorskip("sklearn.metrics").top_k_accuracy_score
-    rng = np.random.default_rng()
     similarity, target = rng.normal(size=(40, 12)), rng.integers(12, size=40)
     found = [target[i] in sorted(range(12), key=lambda j, row=row: -row[j])[:k] for i, row in enumerate(similarity)]
     assert recall_at_k(similarity, k, target) == pytest.approx(np.mean(found))
