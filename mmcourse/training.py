@@ -210,14 +210,15 @@ class _Run:
         return reduce(torch.tensor(number, dtype=torch.float64, device=self.device), "sum").item()
 
     def add_up_gradients(self, parameters):
-        """Sum gradients over the processes; a parameter that none of them used keeps none."""
+        """Sum gradients over the processes, in one exchange; a parameter that none of them used keeps none."""
         if self.world == 1:
             return
-        used = reduce(torch.tensor([p.grad is not None for p in parameters], device=self.device).float(), "sum")
-        for parameter, count in zip(parameters, used.tolist(), strict=True):
+        used = torch.tensor([p.grad is not None for p in parameters], dtype=torch.float32, device=self.device)
+        own = [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
+        sums = reduce(torch.cat([used, *own]), "sum").split([len(used), *(p.numel() for p in parameters)])
+        for parameter, count, total in zip(parameters, sums[0].tolist(), sums[1:], strict=True):
             if count:
-                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = reduce(own, "sum")
+                parameter.grad = total.view_as(parameter).to(parameter.dtype)
 
     def agree(self, tensors):
         """Give every process the first one's tensors."""
