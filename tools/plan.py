@@ -204,13 +204,17 @@ def show(numbers, minutes, start, **leave):
 
 
 def _assumed(read):
+    """Say what the plan builds on and leaves out, and what stands in the wrong order."""
+    order, users = list(read), {}
     for number, lesson in read.items():
-        if missing := [other for other in needed(lesson) if other not in read]:
-            yield f"Lesson {number} builds on {_names(missing)}, not in this plan: ask for them, or open with their key points."
-        if late := [
-            other for other in needed(lesson) if other in read and list(read).index(other) > list(read).index(number)
-        ]:
-            yield f"Lesson {number} builds on {_names(late)}, which come later in this plan: change the order."
+        for other in needed(lesson):
+            if other not in read:
+                users.setdefault(other, []).append(number)
+            elif order.index(other) > order.index(number):
+                yield f"Lesson {number} builds on lesson {other}, which comes later in this plan: change the order."
+    if users:
+        yield "Not in this plan, but built on; ask who has done it, or open with its key points:"
+        yield from (f"  {n}  {lesson_of(n).title} (for {_names(users[n])})" for n in sorted(users))
 
 
 def ready():
