@@ -97,10 +97,6 @@ def _digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _cells(notebook):
-    return [(c.id, c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
-
-
 def _outputs(notebook):
     outputs = [c.get("outputs", []) for c in notebook.cells if c.cell_type == "code"]
     return hashlib.sha256(json.dumps(outputs, sort_keys=True).encode()).hexdigest()
@@ -115,7 +111,7 @@ def stale(lesson):
             faults.append(f"{shown} is missing; {again}")
             continue
         written = nbformat.read(path, as_version=4)
-        if _cells(written) != _cells(lessons.notebook(lesson, solved)):
+        if lessons.outdated(lesson, written, solved):
             faults.append(f"{shown} does not come from its source (edited or stale); {again}")
         elif not solved and any(c.get("outputs") for c in written.cells):
             faults.append(f"{shown} holds outputs; {again}")
@@ -156,7 +152,7 @@ def _keep_work(lesson):
 
 
 def _fingerprint(notebook):
-    text = json.dumps([_cells(notebook), [c.get("outputs", []) for c in notebook.cells]], sort_keys=True)
+    text = json.dumps([lessons.content(notebook), [c.get("outputs", []) for c in notebook.cells]], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

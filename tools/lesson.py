@@ -211,9 +211,14 @@ def notebook(lesson, solved):
     return made
 
 
-def outdated(lesson, written):
-    """Tell whether a solved notebook does not hold the cells of the lesson's present source."""
-    return [c.source for c in written.cells] != [c.source for c in notebook(lesson, solved=True).cells]
+def content(written):
+    """Return what identifies each cell of a notebook: id, kind, text and tags."""
+    return [(c.get("id"), c.cell_type, c.source, c.metadata.get("tags", [])) for c in written.cells]
+
+
+def outdated(lesson, written, solved=True):
+    """Tell whether a generated notebook does not hold the cells of the lesson's present source."""
+    return content(written) != content(notebook(lesson, solved))
 
 
 def parse(source):
