@@ -106,6 +106,14 @@ def test_killed_server_loses_the_running_cell(halfway, new_page):
     again.close()
 
 
+def test_an_answer_is_saved_without_a_key(room, new_page):
+    lesson = Lesson(room, new_page(), STEM)
+    lesson.open()
+    lesson.write(next(k for k, cell in enumerate(lesson.cells) if cell.cell_type == "code"), TYPED)
+    wait_until(lambda: TYPED in lesson.path.read_text(), 60, "a minute after it was typed the answer is in no file")
+    lesson.close()
+
+
 def save(lesson):
     """Press Ctrl+S, answer a dialog if there is one, and tell whether the file holds what was typed last."""
     lesson.go_to(lesson.last)
