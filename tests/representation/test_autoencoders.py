@@ -29,12 +29,12 @@ def test_a_linear_autoencoder_reaches_the_error_of_pca():
 
 
 def test_shapes_parameters_and_gradients():
-    model = Autoencoder(6, 2, hidden=(5, 4))
-    x = torch.randn(8, 6)
-    assert model.encode(x).shape == (8, 2)
+    model = Autoencoder(6, 2, hidden=(40, 30))  # wide, so that no layer is all zeros behind its ReLU
+    x = torch.randn(50, 6)
+    assert model.encode(x).shape == (50, 2)
     torch.testing.assert_close(model(x), model.decode(model.encode(x)))
-    encoder = (6 * 5 + 5) + (5 * 4 + 4) + (4 * 2 + 2)
-    assert sum(p.numel() for p in model.parameters()) == encoder + (2 * 4 + 4) + (4 * 5 + 5) + (5 * 6 + 6)
+    encoder = (6 * 40 + 40) + (40 * 30 + 30) + (30 * 2 + 2)
+    assert sum(p.numel() for p in model.parameters()) == encoder + (2 * 30 + 30) + (30 * 40 + 40) + (40 * 6 + 6)
     model.loss(x).backward()
     assert all(p.grad.abs().sum() > 0 for p in model.parameters())
 
