@@ -151,20 +151,37 @@ def test_beam_sums_paths_where_greedy_takes_one():
     assert scores.exp().item() == pytest.approx(0.64)
 
 
-def test_beams_scores_are_those_of_the_loss():
-    log_probs, lengths = draw(40, 4, 6, sharpness=4.0), [40, 25, 1, 33]
-    for options in ({"beam": 64}, {"beam": 64, "words": [(1, 2), (3, 3, 4), (5,) * 9, (2,)]}):
-        sequences, scores = ctc_beam_decode(log_probs, lengths, **options)
-        longest = max(map(len, sequences))
-        padded = [sequence + [1] * (longest - len(sequence)) for sequence in sequences]
-        losses = ctc_loss(log_probs, padded, lengths, [len(s) for s in sequences])
-        assert (scores <= -losses + 1e-9).all()  # what fell out of the beam is missing
-        torch.testing.assert_close(scores, -losses, rtol=0, atol=0.7)
-    wide, narrow = (ctc_beam_decode(log_probs, lengths, beam=beam)[1] for beam in (64, 1))
-    assert (wide >= narrow - 1e-9).all()
+OPTIONS = {}, {"words": [(1, 2), (3, 3), (1, 1, 3), (2,)]}
+
+
+def by_loss(log_probs, lengths, sequences):
+    """What the loss gives as log-probabilities of the sequences that were read."""
+    longest = max(map(len, sequences))
+    padded = [sequence + [1] * (longest - len(sequence)) for sequence in sequences]
+    return -ctc_loss(log_probs, padded, lengths, [len(s) for s in sequences])
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_beam_that_holds_every_prefix_scores_as_the_loss(options):
+    log_probs, lengths = draw(6, 4, 4, sharpness=4.0), [6, 4, 1, 5]
+    sequences, scores = ctc_beam_decode(log_probs, lengths, beam=2000, **options)
+    torch.testing.assert_close(scores, by_loss(log_probs, lengths, sequences), rtol=0, atol=1e-9)
+    narrow = ctc_beam_decode(log_probs, lengths, beam=1, **options)[1]
+    assert (scores >= narrow - 1e-9).all()
     assert all(isinstance(label, int) for sequence in sequences for label in sequence)
-    assert ctc_beam_decode(draw(1, 1, 3), words=[(1, 1)])[0] == [[]]
-    assert ctc_beam_decode(draw(1, 1, 3), words=[(1, 1)])[1].item() == -torch.inf
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_what_fell_out_of_the_beam_is_missing_in_its_scores(options):
+    log_probs, lengths = draw(40, 4, 6, sharpness=4.0), [40, 25, 1, 33]
+    sequences, scores = ctc_beam_decode(log_probs, lengths, beam=64, **options)
+    assert (scores <= by_loss(log_probs, lengths, sequences) + 1e-9).all()
+
+
+def test_a_word_longer_than_the_frames_is_not_read():
+    sequences, scores = ctc_beam_decode(draw(1, 1, 3), words=[(1, 1)])
+    assert sequences == [[]]
+    assert scores.item() == -torch.inf
 
 
 def test_bad_input():
