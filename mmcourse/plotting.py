@@ -7,7 +7,7 @@ as the last value of a cell, or through `display(figure)`.
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator
 
 from mmcourse._style import BASELINE, COLORS, finish, styled, use_style, wrap
 from mmcourse.metrics import interval
@@ -228,7 +228,7 @@ def images(pictures, titles):
     height = float(np.clip(9.0 / columns, 1.1, 2.0))
     width, rows = max(height, word), -(-len(pictures) // columns)
     texts = [wrap(title, int(10 * width)) for title in titles]
-    height += 0.2 * (1 + max(text.count("\n") for text in texts))
+    height += 0.1 + 0.2 * (1 + max(text.count("\n") for text in texts))
     figure, grid = plt.subplots(rows, columns, figsize=(columns * width, rows * height), squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
@@ -264,7 +264,7 @@ def _log_ticks(axes, x):
     decades = (1,) if steps.sum() > 2.5 else (1, 2, 5)
     axes.xaxis.set_major_locator(FixedLocator(np.unique(x)) if few else LogLocator(subs=decades))
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _named(values):
