@@ -228,8 +228,9 @@ print(len(first), "emoji:", first["group"].value_counts().to_dict())
 
 # %% [markdown]
 # Pictures become rows of numbers by shrinking them to 12 x 12 dots; names by counting their letters and pairs and
-# triples of letters, of which the rare ones weigh more (lesson 4 explains both). No group is looked at. Rows are scaled to length 1, so that the product of two rows is their
-# *cosine similarity*: 1 for the same direction, 0 for nothing in common.
+# triples of letters, of which the rare ones weigh more (lesson 4 explains both). No group is looked at. Rows are scaled
+# to length 1. Multiply two rows number by number and add up: that is their *cosine similarity*, 1 for the same direction,
+# 0 for nothing in common.
 
 
 # %%
@@ -304,7 +305,7 @@ for words, share in {
 # and lesson 3 asks when it is kept.
 #
 # A line that begins with **claim** appears wherever this course says that something is so: the estimate, its 95 % interval,
-# and what was needed. (A claim that nothing changes needs an estimate within ± one number and an interval within ± another.)
+# and what was needed. (Where the claim is that two things are about equal, the difference must stay close to 0; the line says how close.)
 # Here the interval covers repeated draws from *these* emoji; it says nothing about emoji that do not exist yet.
 
 # %% [markdown]
@@ -395,8 +396,8 @@ def meet(animal, language):
 
 
 # %% [markdown]
-# Choose from the two lists (by keyboard: Tab reaches a list, Space opens it). Japanese stays silent: this synthesiser cannot read its characters. (The two
-# folded cells above only write the little web page.)
+# Choose from the two lists (by keyboard: Tab reaches a list, Space opens it). Japanese stays silent: this
+# synthesiser cannot read its characters. (The two folded cells above only write the little web page.)
 # <details><summary>Answers</summary>b-OWL-ing: the letters decide, and nothing else. The nearest name is <i>bird</i> in Turkish and Indonesian and <i>eagle</i> in Chinese.</details>
 
 # %%
@@ -490,8 +491,8 @@ healthy = doctor()
 # %% [markdown]
 # ## What can go wrong
 # - **Cells out of order.** A name is unknown because its cell was not run, or a value is old. *Kernel > Restart Kernel and
-#   Run All Cells* puts everything right; your answers and your progress are kept. After a SyntaxError a check
-#   meets the old function.
+#   Run All Cells* puts it right; answers and progress are kept. After a SyntaxError in your cell, its check
+#   still sees your earlier function.
 # - **A score without a baseline.** 40 % sounds poor until you know that guessing gives 10 %, and 90 % sounds good until you
 #   know that 95 % of the answers are the same.
 # - **Twins in both halves.** With six skin tones of one figure in the data, a new emoji is often a twin of a known one and
@@ -500,7 +501,7 @@ healthy = doctor()
 # %% [markdown]
 # ## Three key points
 # 1. A modality is a way in which something reaches us; each has its shape: image, text, audio, video, time series, graph.
-# 2. Two senses that err in different places know more together than the better of the two.
+# 2. Two senses that err in different places can know more together than the better of the two.
 # 3. Believe a number when it comes with a baseline, an interval, and a split that no twin straddles.
 
 # %% [markdown]
@@ -516,9 +517,9 @@ healthy = doctor()
 # <details><summary>C: they are wrong about different emoji</summary>Right. Where one is unsure, the other often is not.</details>
 #
 # **3.** A model scores 90 %. What do you ask first?
-# <details><summary>A: how many layers it has</summary>Interesting later. First you need to know whether 90 % is much.</details>
+# <details><summary>A: how many layers it has, and who trained it</summary>Interesting later. First you need to know whether 90 % is much.</details>
 # <details><summary>B: what the majority baseline scores, and on which split</summary>Right. Without these two, 90 % says nothing.</details>
-# <details><summary>C: whether it ran on a GPU</summary>That changes the waiting time, not the meaning.</details>
+# <details><summary>C: whether it also reaches 90 % on its training data</summary>It usually scores more there. That says nothing about new data.</details>
 
 # %% [markdown]
 # So: a modality is a way in which something reaches us, and this course teaches you to let several of them work together, and to
