@@ -206,7 +206,7 @@ for axes, depth in zip(panels, (2, None), strict=True):
         axes.plot(line, tree.predict(line), color=color, linewidth=width, label=f"training set {number}")
     axes.set(xlabel="log volatility, last 60 days", xlim=(-5.1, -2.7))
     axes.set_title("as deep as it goes" if depth is None else "two questions deep")
-panels[0].set_ylabel("log volatility, next 20 days")
+panels[0].set(ylabel="log volatility, next 20 days", ylim=(None, -1.2))  # room for the legend
 _ = panels[0].legend(loc="upper left")
 
 # %% [markdown] tags=["alt"]
@@ -305,7 +305,7 @@ figure
 # %% [markdown]
 # ### Exercise 1.1 ●○○ 5 min
 # Write the bootstrap: `n` row numbers between 0 and `n - 1`, drawn with replacement from the generator `rng`. With
-# n = 5000 all rows turn up at least once but for the share 1/e of the table above.
+# n = 5000, a share of about 1/e of the rows never turns up, as in the table above.
 # <details><summary>Hint: the idea</summary>Every draw is independent of the others, so the same row may come twice. One
 # call of the generator draws them all.</details>
 # <details><summary>Hint: pseudocode</summary>ask rng for `n` random integers, from 0 up to but not including n</details>
@@ -435,7 +435,8 @@ assert abs(error(mean, package.predict(X_valid[few]))) < 0.2
 # %% [markdown]
 # Your forest and the package's draw different random numbers, so they agree only roughly. With 300 rows neither beats
 # the rule of thumb yet. Now measure $\rho$ and $\sigma^2$ from the trees we kept. They fix the formula's curve at its
-# two ends; the test is whether the points between lie on it.
+# two ends; the test is whether the points between lie on it. (The curve begins at the mean of all trees, the points with
+# one single tree: there they may part.)
 
 # %% tags=["further"]
 figure, axes = plt.subplots(figsize=(7.2, 4))
@@ -892,7 +893,8 @@ def contest(seed):
 rounds = [contest(seed) for seed in SEEDS]
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** The last 60 days, one tree, bagging, forest: put them in order of their error.
+# **Predict first.** Put them in order of their error: ridge, one tree, bagging, forest, boosting, and the average of
+# forest and boosting. Will that average beat both of its parts?
 
 # %%
 naive = error(y_test, X_test[:, 2])
@@ -1000,27 +1002,27 @@ if len(gain) > 2:
 # %% [markdown]
 # ## Quiz
 # **1.** You bag 500 decision stumps (depth 1) and the error hardly falls. Why?
-# <details><summary>A: 500 is not enough</summary>The variance of the average is already near its floor after a few dozen
+# <details><summary>A: 500 are too few for so weak a model</summary>The variance of the average is already near its floor after a few dozen
 # trees. More of them change nothing.</details>
-# <details><summary>B: a stump has little variance to take away</summary>Right. Its error is nearly all bias and noise, and
+# <details><summary>B: a stump has little variance to lose</summary>Right. Its error is nearly all bias and noise, and
 # averaging keeps those.</details>
-# <details><summary>C: bootstrap samples are too small</summary>They are as large as the data. A stump grown on all rows has
+# <details><summary>C: each bootstrap sample holds too few rows</summary>They are as large as the data. A stump grown on all rows has
 # the same bias.</details>
 #
 # **2.** Your forest on daily rows with 20-day answers reports an out-of-bag R² of 0.9. What do you do first?
-# <details><summary>A: ship it</summary>Neighbouring rows share most of their answer, so out of bag the forest recites
-# its neighbours.</details>
-# <details><summary>B: shuffle the rows and hold out a fifth</summary>A shuffled hold-out has the same twins in training. It
+# <details><summary>A: use it, since no tree judges a row that it learned from</summary>But it learned from the row's
+# neighbours, which share most of the answer, and recites those.</details>
+# <details><summary>B: shuffle the rows, hold out a fifth of them, and compare</summary>A shuffled hold-out has the same twins in training. It
 # would confirm the wrong score.</details>
 # <details><summary>C: train on the past, leave a gap of 20 days, test on what follows</summary>Right. That is how the
 # forecast will be used, and the gap keeps the answers of one side out of the other.</details>
 #
 # **3.** Two features are nearly copies of each other, and both predict well. What will you see?
-# <details><summary>A: both get a high permutation importance</summary>When one is shuffled the other stands in, so the
+# <details><summary>A: both get a high permutation importance, as both predict well</summary>When one is shuffled the other stands in, so the
 # forecast suffers little.</details>
 # <details><summary>B: both may get a low permutation importance</summary>Right. It measures what is lost when *one* goes
 # missing. Shuffle them together to see what they are worth.</details>
-# <details><summary>C: impurity importance of both is zero</summary>They share the splits between them, so each gets a part
+# <details><summary>C: one gets all of the impurity importance, the other none</summary>They share the splits between them, so each gets a part
 # of the credit.</details>
 
 # %% [markdown]
