@@ -220,9 +220,10 @@ from textwrap import shorten
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 jury = ensembles.StackingClassifier(list(critics.items()), cv=folds).fit(words[train], labels[train])
 shown = np.random.default_rng(3).choice(len(train), 12, replace=False)
+lines = [shorten(text.rstrip(" ."), 32, placeholder=" …") for text in texts[train[shown]]]
 plotting.heatmap(
     jury.out_of_fold_[shown],
-    rows=[f"{['down', 'up'][labels[i]]}: {shorten(texts[i], 32, placeholder=' …')}" for i in train[shown]],
+    rows=[f"{['down', 'up'][label]}: {text}" for label, text in zip(labels[train[shown]], lines, strict=True)],
     columns=list(critics),
     label="probability of thumb up",
     title="What the judge will learn from",
@@ -238,8 +239,9 @@ plotting.heatmap(
 # them. That is one thing a judge can learn.
 #
 # ### Exercise 2.1 ●●○ 10 min
-# Write `out_of_fold`. `folds` is a list of pairs `(learn, ask)` of row numbers, as `folds.split(X, y)` gives them.
-# Return the probability of class 1 for every row, in the order of the rows. For naive Bayes and the five folds above,
+# Write `out_of_fold`. `model` is an unfitted classifier, `X` has n rows, `y` their classes 0 and 1, shape `(n,)`. `folds`
+# is a list of pairs `(learn, ask)` of row numbers, as `folds.split(X, y)` gives them. Return the probability of class 1
+# for every row, shape `(n,)`, in the order of the rows. For naive Bayes and the five folds above,
 # a right answer is the naive Bayes column of the figure.
 # <details><summary>Hint: the idea</summary>A fresh copy of the model for each fold (clone it), an empty array to
 # write into, and the row numbers tell you where to write.</details>
@@ -443,7 +445,7 @@ observed, independent = 100 * wrong.all(axis=1).mean(), 100 * wrong.mean(axis=2)
 print(f"all three wrong: {observed:.1f} % of texts; if errors were independent: {independent:.1f} %")
 
 # %% [markdown]
-# The three see the same columns. A word that misleads one misleads all; a text whose telling words nobody has met
+# The three see the same columns. A word that misleads one will often mislead all; a text whose telling words nobody has met
 # leaves all of them guessing. (Some snippets mislead everybody: irony, or a kind line from a damning review, labelled
 # as the review.) For two critics with error rates $e_1$, $e_2$ whose errors correlate with $\rho$,
 #
@@ -461,8 +463,8 @@ print(f"SVM and naive Bayes: error correlation {rho:.2f}, both wrong {both:.1%}"
 
 # %% [markdown]
 # ### Exercise 2.3 ●●○ 8 min
-# Write `error_correlation`. From probabilities of class 1, one column a critic, and the truth, compute the
-# correlation of the critics' *mistakes*: a square table with ones on the diagonal. For SVM and naive Bayes in the
+# Write `error_correlation`. From probabilities of class 1, `(n, critics)`, and the truth, `(n,)`, compute the
+# correlation of the critics' *mistakes*: a table `(critics, critics)` with ones on the diagonal. For SVM and naive Bayes in the
 # first round a right answer gives the number printed above.
 # <details><summary>Hint: the idea</summary>Turn every opinion into "wrong" (1) or "right" (0) first. Critics who are
 # right together agree; what interests us is whether they are wrong together.</details>
@@ -689,7 +691,9 @@ for a, b in combinations(range(6), 2):
     kind = 0 if b < 3 else 1 if a >= 3 else 2
     x, y = correlations[:, a, b].mean(), gain(games, [everyone[a], everyone[b]]).mean()
     axes.plot(x, y, "os^"[kind], color=plotting.COLORS[kind], markersize=9)
-    axes.annotate(f"{everyone[a][0]}{everyone[b][0]}".upper(), (x, y), (7, 3), textcoords="offset points", fontsize=11)
+    letters = f"{everyone[a][0]}{everyone[b][0]}".upper()
+    place = (7, -9) if letters in ("NG", "LK") else (7, 3)  # below the marker where something else is above
+    axes.annotate(letters, (x, y), place, textcoords="offset points", fontsize=11)
 for kind, name in enumerate(kinds):
     axes.plot([], [], "os^"[kind], color=plotting.COLORS[kind], label=name)
 for name in everyone:
@@ -1144,20 +1148,19 @@ _ = axes.set(xlabel="half-year", ylabel="squared error saved, %", title="Forward
 # to nothing: it is the coin. The judge will rightly ignore it.</details>
 #
 # **2.** Your stack scores 99 % on its out-of-fold table and 70 % on new data. What do you look for first?
-# <details><summary>A: a judge that is too simple</summary>A simple judge would score low in both places.</details>
-# <details><summary>B: too few folds</summary>Fewer folds make critics learn from fewer rows: the table would look a
+# <details><summary>A: a judge too simple for its table</summary>A simple judge would score low in both places.</details>
+# <details><summary>B: too few folds, so the critics learned from too few rows</summary>Fewer folds make critics learn from fewer rows: the table would look a
 # bit too bad, not too good.</details>
-# <details><summary>C: rows that share their answer across folds, or a step fitted before the folds were
-# cut</summary>Right. The table is only honest if the critic could not know the answer. Duplicates, neighbouring days
-# or features chosen on all rows break that.</details>
+# <details><summary>C: answers that leak from one fold into another</summary>Right. The table is only honest if the
+# critic could not know the answer. Duplicates, neighbouring days or features chosen on all rows break that.</details>
 #
 # **3.** One critic is always wrong. What will a judge that was trained honestly do?
-# <details><summary>A: give it weight zero</summary>Zero is for the coin, which carries no information. Being wrong
+# <details><summary>A: give it weight zero, as it knows nothing</summary>Zero is for the coin, which carries no information. Being wrong
 # every time carries a lot.</details>
 # <details><summary>B: give it a negative weight</summary>Right. Reversed, it is an expert; logistic regression finds
 # the sign by itself. A plain average would suffer.</details>
-# <details><summary>C: fail to train</summary>Nothing in the fit requires opinions to be good; they only have to be
-# informative.</details>
+# <details><summary>C: give it a small positive weight, smaller than the others'</summary>Then its opinions would still pull the
+# wrong way. Nothing in the fit requires opinions to be good; they only have to be informative.</details>
 
 # %% [markdown]
 # ## Going further
