@@ -208,7 +208,8 @@ ensemble = (p_odd.mean(axis=0) - label) ** 2
 assert np.allclose(ensemble, average - ambiguity)
 
 # %% [markdown]
-# An average is therefore never worse than its average member. That is the whole promise; the best member is not in it.
+# In squared error, an average is therefore never worse than its average member. That is the whole promise; the best member
+# is not in it.
 # How much do five eyes disagree, and how much do five eyes and five ears?
 
 # %% tags=["further"]
@@ -254,7 +255,8 @@ print(f"v = {v:.4f}, ensemble error = {whole:.4f}, so c must be {(5 * whole - v)
 
 # %% [markdown]
 # ### Exercise 3.1 ●○○ 10 min
-# Write `shared_error`: the average product of the errors of two *different* members. For the five eye models a right
+# Write `shared_error`: the average product of the errors of two *different* members. `predictions` has shape (M, N), one
+# row a member, `target` has shape (N,); the result is one number. For the five eye models a right
 # answer gives the $c$ printed above, without solving the formula backwards.
 # <details><summary>Hint: the idea</summary>The table of all products, a member with itself included, is one matrix product. What stands on its diagonal is not shared.</details>
 # <details><summary>Hint: pseudocode</summary>errors = predictions - target, shape (M, N). products = errors times its own transpose, divided by N, shape (M, M). Sum everything, subtract the sum of the diagonal, and divide by the number of entries that are left, M (M - 1).</details>
@@ -375,15 +377,15 @@ mm.claim(
 
 # %% tags=["further"]
 sizes = np.unique(np.append(np.geomspace(2, TREES, 12), (4, 10)).astype(int) // 2 * 2)
-kinds = ("all trees on the eye", "half eye, half ear", "all trees on the ear")
+kinds = ("all trees on the eye", "all trees on the ear", "half eye, half ear")
 curves = {kind: [] for kind in kinds}
 for trees, answer in forests:
     mixed = [np.vstack([trees["eye"][: n // 2], trees["ear"][: n // 2]]) for n in sizes]
     alone = [accuracy(trees["ear"][:n].mean(axis=0), answer) if n <= TREES // 2 else np.nan for n in sizes]
     curves[kinds[0]].append([accuracy(trees["eye"][:n].mean(axis=0), answer) for n in sizes])
-    curves[kinds[1]].append([accuracy(rows.mean(axis=0), answer) for rows in mixed])
-    curves[kinds[2]].append(alone)
-swap = 100 * (np.array(curves[kinds[1]]) - np.array(curves[kinds[0]]))
+    curves[kinds[1]].append(alone)
+    curves[kinds[2]].append([accuracy(rows.mean(axis=0), answer) for rows in mixed])
+swap = 100 * (np.array(curves[kinds[2]]) - np.array(curves[kinds[0]]))
 for size in (4, 10, TREES):
     print(f"{size:3} trees, half of them on the ear instead: {interval(swap[:, sizes == size].ravel())} points")
 axis = {"xlabel": "number of trees", "ylabel": "test accuracy", "logx": True}
@@ -729,7 +731,7 @@ check.ex3_3(mmi)
 
 # %% [markdown]
 # On RDN, UNQ, XOR and AND all three agree; on COPY they contradict each other. So never write "the redundancy is 0.3 bits"
-# without the name of the measure. We go on with $I_{min}$, which works for any table.
+# without the name of the measure. We go on with $I_{min}$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 The same bits, in handwriting and voices
@@ -882,9 +884,9 @@ mm.claim(
 )
 
 # %% [markdown]
-# One of them, the stack of both, misses chance by about a point with a suspiciously narrow interval: five runs that agree
-# by luck. One run of 3,000 pairs alone is uncertain by almost a point, $0.5 / \sqrt{3000}$. What counts is how near all
-# eight stay.
+# Some of these intervals are suspiciously narrow, and one or two may even miss zero: with eight lines of five runs each, a
+# few will agree by luck. One run of 3,000 pairs alone is uncertain by almost a point, $0.5 / \sqrt{3000}$. What counts
+# is how near all eight stay.
 
 # %% [markdown]
 # ### Seeing both is not enough
@@ -1052,12 +1054,12 @@ print(f"synergy task, a forest on the readers' 20 numbers:  {interval(told_digit
 #
 # **2.** A microphone alone predicts the answer at chance. Should you unplug it?
 # <details><summary>A: yes, it carries no information</summary>No information alone. In XOR the ear alone tells 0 bits and adds 1.</details>
-# <details><summary>B: yes, unless stacking finds a use for it</summary>A linear stack of models that each say one half has nothing to work with, whatever the microphone heard.</details>
+# <details><summary>B: yes, unless a linear stack finds a use for it</summary>A linear stack of models that each say one half has nothing to work with, whatever the microphone heard.</details>
 # <details><summary>C: not before you measured what it adds to the camera</summary>Right. Information told alone and information added are different numbers; only the second decides.</details>
 #
 # **3.** Two calibrated models each say 80 %. When is 94 % the right combination?
-# <details><summary>A: when they looked at different inputs, with independent errors given the answer</summary>Right. The odds 4 : 1 multiply to 16 : 1. It assumes that both answers were equally likely beforehand.</details>
-# <details><summary>B: when they are two models of the same picture</summary>Then they count the same evidence, and multiplying counts it twice. Average them.</details>
+# <details><summary>A: when their errors are independent given the answer</summary>Right. The odds 4 : 1 multiply to 16 : 1. It assumes that both answers were equally likely beforehand.</details>
+# <details><summary>B: when they are two different models of the same picture</summary>Then they count the same evidence, and multiplying counts it twice. Average them.</details>
 # <details><summary>C: never, an honest combination lies between its members</summary>An average does. Evidence from two independent witnesses adds up to more than either has.</details>
 
 # %% [markdown]
