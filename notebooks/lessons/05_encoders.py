@@ -82,7 +82,7 @@ print(f"torch: {w.grad.item():g}    by hand: {(2 * inner.item()) * 2:g}")
 # %% [markdown]
 # By hand: the loss changes $2 \times$ `inner` times as fast as `inner`, and `inner` twice as fast as $w$; multiply. This is the
 # **chain rule**. A network is a longer chain: `backward()` starts at the loss and hands the product back, layer by layer, to
-# every weight (**backpropagation**). So the first layer learns from the same one number as the last.
+# every weight (**backpropagation**). So one number, the loss, teaches the first layer too.
 #
 # | line | what it does |
 # |---|---|
@@ -127,8 +127,8 @@ assert torch.allclose(fast, library_walk(lambda w: torch.optim.SGD(w, lr=0.01, m
 # %% [markdown]
 # ### Exercise 5.1 ●●○ 8 min
 # Write `adam_step(w, gradient, memory, lr)`. `memory` is the tuple `(m, v, t)`: two tensors shaped like `w` and the number of
-# steps taken *before* this one (0 at first). Return the new `w` and the new `(m, v, t)`; leave the arguments unchanged. Example: from `w = tensor([1.0])`,
-# gradient `tensor([4.0])`, memory `(tensor([0.0]), tensor([0.0]), 0)` and `lr = 0.1` a right answer returns
+# steps taken *before* this one (0 at first). Return the new `w` and the new `(m, v, t)`; leave the arguments unchanged. Example:
+# from `w = tensor([1.0])`, gradient `tensor([4.0])`, memory `(tensor([0.0]), tensor([0.0]), 0)` and `lr = 0.1` a right answer returns
 # `tensor([0.9])` and `(tensor([0.4]), tensor([0.016]), 1)`. The first step has length `lr`, whatever the gradient.
 # <details><summary>Hint: the idea</summary>Five lines, in the order of the formula: count, update m, update v, correct both, step. What you return as memory is m and v before the correction.</details>
 # <details><summary>Hint: pseudocode</summary>m, v, t = memory. t = t + 1. m = 0.9 m + 0.1 gradient. v = 0.999 v + 0.001 gradient squared. direction = (m / (1 - 0.9^t)) / (root of (v / (1 - 0.999^t)) + 1e-8). Return w - lr direction and (m, v, t).</details>
@@ -316,7 +316,7 @@ print(f"always the most common digit: {np.mean(digits.valid.target == common):.2
 # weights (here 3 by 3) over the whole picture: $y_{ij} = \sum_{a,b} w_{ab}\, x_{i+a,\,j+b}$. What it learns in one corner, it
 # knows in all: move the picture, and the response moves too. A convolutional network (**CNN**, LeCun and others 1998) stacks such
 # layers, keeps their numbers at one scale (by GroupNorm) and shrinks the picture in between. Ours
-# averages over all places at the end, which takes the place out.
+# averages over all places at the end, so where a pattern was hardly matters.
 #
 # To see what that buys, put each digit on a canvas of 12 by 12 pixels: in the middle, or anywhere.
 
@@ -369,9 +369,9 @@ plotting.bars(right, ylabel="test accuracy", title="Trained on centred digits", 
 # digits the MLP falls close to chance, while the CNN keeps more than half.*
 
 # %% [markdown]
-# Where all digits stand in the middle, the MLP is no worse, on average even better. Shift them, and the CNN wins, with fewer weights and
-# without ever having seen a shifted digit: part of the knowledge that a stroke is a stroke wherever it stands is in its structure.
-# Only part: it loses too. Halving the picture keeps every second place, and borders cut strokes off.
+# Where all digits stand in the middle, the MLP is no worse, on average even better. Shift them, and the CNN wins, with fewer
+# weights and without ever having seen a shifted digit. Part of the knowledge that a stroke is a stroke wherever it stands is in its
+# structure. Only part, for the CNN loses too: halving the picture keeps only every second place, and borders cut strokes off.
 
 # %%
 gap = 100 * (np.array(right["CNN, shifted"]) - np.array(right["MLP, shifted"]))
@@ -416,14 +416,15 @@ for axes in grid.flat:
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 A network with memory, and what padding does to it
 #
-# A sound is a sequence. A **recurrent** network reads it step by step and carries a state along. The **LSTM** (long
-# short-term memory, Hochreiter and Schmidhuber 1997) carries two: $h$, what it says, and $c$, what it remembers. Four sums
-# are cut out of one vector $z = W_x x + b_x + W_h h + b_h$:
+# A sound is a sequence. A **recurrent** network reads it step by step and carries a state along. The **LSTM** (long short-term
+# memory, Hochreiter and Schmidhuber 1997) carries two: $h$, what it says, and $c$, what it remembers. One vector
+# $z = W_x x + b_x + W_h h + b_h$ is cut into four parts:
 #
 # $$i, f, o = \sigma(z_1), \sigma(z_2), \sigma(z_4) \qquad n = \tanh(z_3)$$
 # $$c \leftarrow f \odot c + i \odot n \qquad h \leftarrow o \odot \tanh(c)$$
 #
-# $\odot$ multiplies number by number. $\sigma(z) = 1 / (1 + e^{-z})$ lies between 0 and 1: $i$, $f$ and $o$ are **gates**. They decide what comes in, stays, goes out.
+# $\odot$ multiplies number by number. $\sigma(z) = 1 / (1 + e^{-z})$ lies between 0 and 1: $i$, $f$ and $o$ are **gates**. They
+# decide what comes in, stays ($f$, Gers and others 2000), goes out.
 
 # %% [markdown]
 # ### Exercise 5.2 ●●○ 10 min
@@ -538,15 +539,15 @@ for name, share in changed.items():
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 Attention: look where it matters
 #
-# **Attention** (Vaswani and others 2017) computes for each case which steps matter.
-# A **query** $q$ asks; each step has a **key** $k_s$ and a **value** $v_s$; the answer is an average of the values, weighted by
-# how well query and key agree:
+# **Attention** (Bahdanau and others 2015; in this form Vaswani and others 2017) computes which steps matter. A **query** $q$
+# asks; each step has a **key** $k_s$ and a **value** $v_s$; the answer is an average of the values, weighted by how well query
+# and key agree:
 #
 # $$\text{weight}_s = \frac{e^{q \cdot k_s / \sqrt d}}{\sum_r e^{q \cdot k_r / \sqrt d}} \qquad
 # \text{answer} = \sum_s \text{weight}_s\, v_s$$
 #
-# Here $q \cdot k$ is a dot product: multiply number by number and add up. The weights are positive and add up to 1 (a **softmax**). Dividing by $\sqrt d$, with $d$ the width of a key, keeps the
-# scores at the same size for any width. For $T$ queries and $S$ steps:
+# Here $q \cdot k$ is a dot product: multiply number by number and add up. The weights are positive and add up to 1 (a **softmax**).
+# Dividing by $\sqrt d$, with $d$ the width of a key, keeps the scores at one size. For $T$ queries and $S$ steps:
 
 
 # %%
@@ -569,7 +570,7 @@ scores = (query @ key.mT).masked_fill(~nothing, float("-inf"))
 print("softmax over nothing:", scores.softmax(dim=-1)[0, 0].tolist())
 
 # %% [markdown]
-# Zero divided by zero: NaN, *not a number*. Once in a network, it eats every weight at the next step. Libraries disagree here
+# Zero divided by zero: NaN, *not a number*. Once in the loss, it turns every weight into NaN at the next step. Libraries disagree here
 # (torch's own attention returns NaN or numbers, depending on how it is called), so we decide: **where nothing is kept, the
 # answer is zeros.**
 
@@ -808,7 +809,7 @@ for name, losses in tuning.items():
 
 # %% [markdown]
 # Each row lists learning rate and validation loss. Knowing nothing, a network of ten classes has loss $\log 10 \approx 2.3$.
-# Look at what one step on the ladder of rates costs: some trials learned nothing at all. Now the five runs of each.
+# One step up or down the ladder can cost everything: some trials learned nothing at all. Now the five runs of each.
 
 # %%
 finals = {name: [race(MAKERS[name], best_rate[name], seed, EPOCHS_RACE) for seed in SEEDS] for name in TRIALS}
@@ -830,9 +831,10 @@ ahead = 100 * (np.array(scored["momentum"]) - np.array(scored["Adam"]))
 mm.claim("05.2", "momentum and Adam tie after equal tuning", ahead, within=2, unit="points")
 
 # %% [markdown]
-# Adam was quick, and on *these* ladders forgiving: it learned something at every rate we tried (a ladder placed higher would have had
-# failures). But once tuned, plain old momentum ties with it. "Adam is better" usually means "Adam needed less tuning", which is worth something: that is why it is the default of
-# `fit`. (One data set and one network. On Transformers Adam tends to stay ahead.)
+# Plain descent comes last, and most of its trials failed. Adam was quick, and on *these* ladders forgiving: it learned something at
+# every rate we tried (a ladder placed higher would have had failures). But once tuned, plain old momentum ties with it. "Adam is
+# better" usually means "Adam needed less tuning". That is worth something, so Adam (as AdamW) is what `fit` uses. (One data set and
+# one network. On Transformers Adam tends to stay ahead.)
 
 # %% [markdown]
 # ### Learning rate and batch size
@@ -864,7 +866,7 @@ def show_run(batch_size, learning_rate):
     for lr in RATES:
         curve, hit = grid_runs[batch_size, lr]
         mine = lr == learning_rate
-        color, width = (plotting.COLORS[1], 3) if mine else ("#BBBBBB", 1.5)
+        color, width = (plotting.COLORS[0], 3) if mine else ("#BBBBBB", 1.5)
         axes.plot(range(1, GRID_EPOCHS + 1), curve, "o-", color=color, linewidth=width, zorder=2 + mine)
         if mine:
             axes.set_title(f"batch {batch_size}, rate {lr:g}: validation accuracy {hit:.2f} after {GRID_EPOCHS} epochs")
@@ -886,7 +888,7 @@ _ = widgets.explore(show_run, **controls)
 # %% [markdown]
 # Find the best rate for each batch size. A rule of thumb says "twice the batch, twice the rate" (Goyal and others 2017): does it hold
 # here? And what happens to batches of 4 at a rate of 1?
-# <details><summary>Answers</summary>The next cell prints the best rates. The direction is right: larger batches want larger rates. The factor is not: the rule multiplies the rate by four from row to row, and we see less, closer to two (the square root), then nothing. A batch of 256 leaves few steps in four epochs, so it is simply not done, and a still larger rate flies out of the ravine. With batches of 4 at a rate of 1 that is what happens: the loss stays near or above the dashed line.</details>
+# <details><summary>Answers</summary>The next cell prints the best rates. The direction is right: larger batches want larger rates. The factor is not: the rule multiplies the rate by four from row to row, and we see less, closer to two (the square root), then nothing. A batch of 256 leaves few steps in four epochs, so training is not finished, and a still larger rate flies out of the ravine. With batches of 4 at a rate of 1 that is what happens: the loss stays near or above the dashed line.</details>
 
 # %%
 for size in SIZES:
@@ -1005,10 +1007,10 @@ check.ex5_4(precision_recall_f1)
 # **Predict first.** Put the five in order for 2 labels a class, and for 50. Do any two lines cross?
 
 # %% [markdown]
-# Two honest tricks keep this at a minute's cost. Pictures are 64 pixels wide, far less than the 224 the network was made for. And
-# what stays frozen is computed once. EfficientNet-Lite0 (Tan and Le 2019) is a chain of a stem and 16 blocks. We stop after the 11th: the
-# first blocks see edges and textures, the last ones dogs and taxis, and early layers transfer best when tasks differ (Yosinski and others
-# 2014). How deep to cut is a setting; we chose it on validation pictures. What the 11th block gives are our features.
+# Two tricks keep this cheap. Pictures are 64 pixels wide, far less than the 224 the network was made for. And what stays frozen is
+# computed once. EfficientNet-Lite0, a lean variant of Tan and Le's network (2019), is a chain of a stem and 16 blocks. We stop
+# after the 11th: the first blocks see edges and textures, the last ones dogs and taxis, and early layers transfer best when tasks
+# differ (Yosinski and others 2014). How deep to cut is a setting; we chose it on validation pictures. What the 11th block gives are our features.
 
 # %%
 network = representation.efficientnet_lite().to(
@@ -1235,25 +1237,25 @@ mm.claim("05.7", "at the largest number of labels, frozen beats HOG", more, marg
 print("steps:", STEPS)
 
 # %% [markdown]
-# Nobody crosses anybody: the textbook picture, in which borrowing wins at once and the others catch up, is not what we see. Transfer beats
-# scratch. But against *raw pixels* and HOG it gains nothing that we can be sure of at two labels, and most at fifty. Perhaps two pictures show too little of a
-# group, whatever the features; and perhaps fifty are too few for the others to catch up.
+# No two lines cross. The textbook picture, in which borrowing wins at once and the others catch up, is not what we see. Transfer
+# beats scratch. But against *raw pixels* and HOG it gains nothing that we can be sure of at two labels, and most at fifty. Perhaps
+# two pictures show too little of a group, whatever the features; and perhaps fifty are too few for the others to catch up.
 #
-# Fine-tuning added nothing, in the few steps printed above. Perhaps more steps or labels would; profile `full` takes more. And the network that learned
-# its own features is no better than raw pixels or HOG. Learning features costs labels, and we have few.
+# Fine-tuning added nothing, in the few steps printed above. Perhaps more steps or labels would; profile `full` takes more. And the
+# network that learned its own features is no better than raw pixels or HOG. Learning features costs labels, and we have few.
 
 # %%
 gains = {name: 100 * (scores[2][name] - plain[name]).mean(axis=1) for name in learn}
 plotting.bars(gains, ylabel="gain by changed copies, points", title="Mean of all sizes", baseline=("no gain", 0))
 
 # %% [markdown] tags=["alt"]
-# *Figure: the change of test accuracy by augmentation for the five contestants, averaged over the sizes, with intervals over five draws. No
+# *Figure: the change of balanced accuracy by augmentation for the five contestants, averaged over the sizes, with intervals over five draws. No
 # bar rises clearly above zero; raw pixels and the CNN from scratch fall below it.*
 
 # %% [markdown]
 # Look at the intervals before you look at the bars. HOG, frozen and fine-tuned: the interval contains zero, so five draws cannot tell a
-# gain from nothing. Raw pixels and the CNN from scratch lose: to pixels a shifted copy is another picture, and at an equal number of
-# steps the CNN sees each original less often.
+# gain from nothing. Raw pixels and the CNN from scratch lose. The likely reasons: to pixels a shifted copy is another picture, and at
+# an equal number of steps the CNN sees each original less often.
 #
 # Emoji are drawn in one style, always upright and centred, and so are the test pictures. Copies that teach "shifted is the
 # same" prepare for a test that never comes. Augment with changes that *will* occur.
@@ -1264,12 +1266,13 @@ plotting.bars(gains, ylabel="gain by changed copies, points", title="Mean of all
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
 #
-# **How does a network learn features by itself?** Its layers start at random. The gradient of one number, the loss, is handed back through
+# **How does a network learn features by itself?** Its layers start at random. The gradient of the loss is handed back through
 # all of them by the chain rule; each weight takes a step. Features appear because they lower the loss. How much it learns
 # from few examples depends on its structure.
 #
-# **When should it not have to?** Whenever labels are few. Our attention model was no better than counting words, our CNN from scratch no better
-# than raw pixels; the borrowed network, frozen, beat scratch, and with fifty labels a class lesson 4's features too, by learning only a head.
+# **When should it not have to?** When labels are few (with two a class nobody was surely ahead). Our
+# attention model was no better than counting words, our CNN from scratch no better than raw pixels; the borrowed network, frozen,
+# beat scratch, and with fifty labels a class lesson 4's features too.
 #
 # Measure raw features first, then frozen; fine-tune only if that shows a gain.
 
@@ -1298,8 +1301,9 @@ with torch.no_grad():
 print(f"training mode:   balanced accuracy {balanced_accuracy_score(groups['test'], said):.2f}")
 
 # %% [markdown]
-# The same weights, the same pictures. In training mode BatchNorm measures each batch, and in a batch of flags what makes a flag a flag is
-# its average, which is subtracted. Fine-tuning on a few pictures in training mode has the same fault, and keeps the wrong averages.
+# The same weights, the same pictures. In training mode BatchNorm subtracts the average of each batch. In a batch of flags, that
+# average is just what flags have in common. Fine-tuning on a few pictures in training mode has the same fault, and keeps the wrong
+# averages.
 
 # %% [markdown]
 # ## What articles say, what is true
@@ -1370,8 +1374,10 @@ for name, kind in (("Adam, L2 in the loss", torch.optim.Adam), ("AdamW, decouple
 # - Polyak, B. T. (1964). Some methods of speeding up the convergence of iteration methods. USSR Computational Mathematics and Mathematical Physics 4(5).
 # - Hochreiter, S., Schmidhuber, J. (1997). Long short-term memory. Neural Computation 9(8).
 # - LeCun, Y., Bottou, L., Bengio, Y., Haffner, P. (1998). Gradient-based learning applied to document recognition. Proceedings of the IEEE 86(11).
+# - Gers, F. A., Schmidhuber, J., Cummins, F. (2000). Learning to forget: continual prediction with LSTM. Neural Computation 12(10).
 # - Srivastava, N. and others (2014). Dropout: a simple way to prevent neural networks from overfitting. JMLR 15.
 # - Yosinski, J., Clune, J., Bengio, Y., Lipson, H. (2014). How transferable are features in deep neural networks? NeurIPS 27.
+# - Bahdanau, D., Cho, K., Bengio, Y. (2015). Neural machine translation by jointly learning to align and translate. ICLR.
 # - Kingma, D. P., Ba, J. (2015). Adam: a method for stochastic optimization. ICLR.
 # - Goyal, P. and others (2017). Accurate, large minibatch SGD: training ImageNet in 1 hour. arXiv:1706.02677.
 # - Vaswani, A. and others (2017). Attention is all you need. NeurIPS 30.
