@@ -65,9 +65,10 @@ class Autoencoder(torch.nn.Module):
 
 
 # %% [markdown]
-# Without hidden layers, encoder and decoder are matrices. Among all matrices, principal component analysis is known to
-# be the best on the items it is fitted to: project on the directions in which the data vary most (Eckart and Young 1936).
-# There a linear autoencoder can at best equal it (Baldi and Hornik 1989). Does training get there?
+# Without hidden layers, encoder and decoder are matrices. With a code of a given width, no two matrices rebuild the
+# items they are fitted to better than principal component analysis: project on the directions in which the data vary
+# most (Eckart and Young 1936). So a linear autoencoder can at best equal it (Baldi and Hornik 1989). Does training get
+# there?
 
 # %%
 CODE = 8
@@ -172,7 +173,7 @@ class MultimodalAutoencoder(torch.nn.Module):
 
 
 # %% [markdown]
-# What should the loss be? Ngiam and others (2011) hide a sense from the encoder at random while training, and still ask
+# What should the loss be? Ngiam and others (2011) hide a sense from the encoder in a part of the training, and still ask
 # for both to be rebuilt: "you hear it; now what did it look like?" So the loss compares with everything that is
 # *known*, whether the encoder saw it or not. Only where an item has no picture at all is there nothing to compare with.
 #
@@ -283,8 +284,8 @@ gain = metrics.bootstrap_interval(
 mm.claim("06.1", "a drawing from sound has less squared error than the mean picture", gain, margin=10, unit="%")
 
 # %% [markdown]
-# The copy is crisp, usually of the right digit, and has the *largest* error: squared error forgives a cautious average
-# and punishes a confident stranger's hand. Remember that when an article's pictures are sharp and its error is high, or
+# The copy is crisp, usually of the right digit, and has the *largest* error: squared error is mild with a cautious
+# average and severe with a sharp picture in another hand. Remember that when an article's pictures are sharp and its error is high, or
 # the other way round. The fourth line is told the digit, and the pairs share nothing else: a perfect listener could get
 # about that far. Ours gets a little over half of the way.
 #
@@ -495,7 +496,7 @@ print(f"recall@10 is {recall_at_10(*unseen) * VALID.sum() / 10:.1f} times that o
 show({"CCA": ranks(*unseen)}, VALID.sum())
 
 # %% [markdown]
-# About twice as good as guessing, where "perfect" was promised. What happened? There are more picture features than
+# At best a few times better than guessing, where "perfect" was promised. What happened? There are more picture features than
 # training emoji, so some mixture of them equals *any* list of numbers you like: also each word feature, exactly. CCA had
 # only to pick; among so many perfect agreements its pick is arbitrary, and on another computer you may see other figures.
 #
@@ -650,7 +651,8 @@ print(f"coordinated, among {VALID.sum()} test emoji at a time: {fewer:.3f}")
 #
 # The surprise is *joint, estimated*. Had we stopped at zeros, we would have reported that coordinated spaces beat joint
 # ones by many points. But CCA had its ridge chosen and its coordinates weighed, the joint space neither. With the same
-# care they are even. The joint space only needs more numbers for each emoji: it also keeps what one sense alone knows.
+# care they are even. But the joint space needs more numbers for each emoji, since it also keeps what one sense alone
+# knows.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask who has read "our method beats the baseline" lately, and how long the baseline was tuned.
@@ -802,7 +804,7 @@ for size in (11, 15, 20, 50, 200, 1000):
 
 # %% [markdown]
 # A batch hardly larger than the width reports perfect agreement of noise: nothing is left to learn. Even at twice the
-# width most of the number is luck. So take batches far larger than the width, and judge on new pairs. The plain training
+# width noise seems to agree well. So take batches far larger than the width, and judge on new pairs. The plain training
 # loop:
 
 
@@ -857,7 +859,7 @@ mm.claim("06.6", "kernel CCA finds more on new pairs than linear", new["kernel C
 mm.claim("06.6", "deep CCA finds more on new pairs than linear", new["deep CCA"] - new["linear CCA"], margin=0.3)
 
 # %% [markdown]
-# Both bent methods find the angle's trace; linear CCA misses most of it. But do not conclude that bending always pays:
+# Both bent methods find what the views share, the angle; linear CCA misses most of it. But do not conclude that bending always pays:
 # here there was a curve, with two features a view and 600 items. With 1,280 features and a thousand emoji, the straight
 # one already needed a strong ridge.
 
@@ -954,7 +956,7 @@ random_gain = 100 * (np.array(accuracy["random links"]) - accuracy["no links"])
 mm.claim("06.7", "messages of random emoji do not", random_gain, within=2, unit="points")
 
 # %% [markdown]
-# Neighbours carry news, strangers do not; that is the control. The bars' intervals overlap because some draws of labels
+# Messages of neighbours help, those of random emoji do not: so it is not the mere number of features. The bars' intervals overlap because some draws of labels
 # are luckier than others; the claim compares within a draw. *Going further* lets a network learn its messages.
 
 # %% [markdown]
@@ -1041,7 +1043,8 @@ _ = gallery({"hidden units": looks, "noise": noise, "dreams": dreams})
 # Some hidden units look for a piece of a stroke with a gap beside it, some for a whole zero, and some are hard to name.
 # And out of noise, without any digit shown to it, the machine dreams digit-like shapes: they are where its energy is
 # low. Stack a second machine on the hidden units of the first and you have a **deep belief network** (Hinton, Osindero
-# and Teh 2006), which in 2006 started the return of deep learning; *Going further* builds one.
+# and Teh 2006). With these, and with deep autoencoders (Hinton and Salakhutdinov 2006), deep learning came back; *Going
+# further* builds one.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## What can go wrong
@@ -1221,8 +1224,8 @@ curves = {"on the items it was fitted to": found[..., 0], "on new items": found[
 plotting.lines(ridges, curves, xlabel="ridge", ylabel="first correlation", title="Kernel CCA on noise", logx=True)
 
 # %% [markdown] tags=["alt"]
-# *Figure: correlation against the ridge on a logarithmic axis. In sample it falls from one to about the level that
-# linear CCA reaches; on new items it is zero for every ridge.*
+# *Figure: correlation against the ridge on a logarithmic axis. In sample it falls from one to a little more than half; on
+# new items it is about zero for every ridge.*
 
 # %% [markdown]
 # A ridge makes the lie smaller, not true. Only held-out items tell.
