@@ -136,6 +136,7 @@ print(f"the digit is {digit[4]}; {len(digit)} test pairs")
 # ## 1 Three places to meet
 #
 # **Early**, at the level of the *features* that come in: put the numbers side by side, and let one network see it all.
+# (Snoek and others 2005 compared early and late; Baltrušaitis and others 2019 survey all levels.)
 #
 # $$p(y \mid x_1, x_2) = \text{softmax}\, f([x_1; x_2])$$
 #
@@ -157,7 +158,7 @@ class Early(nn.Module):
 
 
 # %% [markdown]
-# **Intermediate**, at the level of the *model*: each sense gets an encoder of its own, a **fusion block** joins the encoded
+# **Intermediate**, at the level of the *model* (Ngiam and others 2011): each sense gets an encoder of its own, a **fusion block** joins the encoded
 # features, and one network goes on. All parts are trained together.
 #
 # $$p(y \mid x_1, x_2) = \text{softmax}\, g(h_1(x_1), h_2(x_2))$$
@@ -230,8 +231,8 @@ print(average_decisions(two))
 # section 6: **serial** (one after the other, the second only if needed) and **hierarchical** (some first, the rest later).
 #
 # There are also **multi-input** networks like `Intermediate`, where every sense keeps weights of its own, and **shared**
-# networks, where all senses go through the same weights after a door of their own. The doors make the senses alike, the rest
-# of the network is learned from both:
+# networks, where all senses go through the same weights after a door of their own, one linear layer. The doors make the senses
+# alike, the rest of the network is learned from both:
 
 
 # %%
@@ -248,7 +249,7 @@ class Shared(nn.Module):
 
 
 # %% [markdown]
-# All networks of a run share no weights, so we train them in one go: the losses are added up, each network feels only its
+# The networks of a run share no weights, so we train them in one go: the losses are added up, each network feels only its
 # own, and the data are read once. `mm.fit` then keeps the epoch with the best *sum* on validation data. `weighted` and
 # `attention` learn at a pace of their own, so they are trained alone and each keeps its own best epoch.
 
@@ -444,10 +445,11 @@ figure
 # ($\propto$: up to a factor that makes the sum over $y$ one.) Our digits are equally frequent, so $p(y)$ drops out.
 
 # %% [markdown]
-# So the product is no trick. It is the right answer **under two conditions**. First, the assumption above, which our pairing
-# makes true: we drew the partner of each picture at random among recordings of the same digit. Second, each opinion must
-# be **calibrated**: of the pairs on which a network is 80 % sure, 80 % are right. The well-known AV-MNIST data set
-# pairs pictures with recordings by label too, so results on it carry the same advantage.
+# So the product (a *product of experts*, Hinton 2002) is no trick. It is the right answer **under two conditions**. First,
+# the assumption above, which our pairing makes true: we drew the partner of each picture at random among recordings of the
+# same digit. Second, each opinion must be **calibrated**: of the pairs on which a network is 80 % sure, 80 % are right. The
+# well-known AV-MNIST (Vielzeuf and others 2018) pairs pictures with recordings by label too, so results on it carry the same
+# advantage.
 #
 # In a real recording the senses share more than the label: a tired person writes *and* speaks badly. There the product counts
 # the shared part twice and becomes too sure.
@@ -636,7 +638,7 @@ for sense in ("image", "audio"):
 # %% [markdown]
 # ### Weights that look
 #
-# A learned weight is the same for all items. **Attention** computes weights for each item from its own features $h_m$:
+# A learned weight is the same for all items. **Attention** (Bahdanau and others 2015) computes weights for each item from its own features $h_m$:
 #
 # $$a_m = \text{softmax}_m\left( v^\top \tanh(U h_m) \right), \qquad h = \sum_m a_m h_m$$
 #
@@ -716,7 +718,7 @@ for sense in ("image", "audio"):
 
 # %% tags=["further"]
 figure, grid = plt.subplots(1, 2, figsize=(11, 5.2), sharey=True)
-LOOK = dict(zip((*said_by, "late: average", "late: product"), ("o-", "o--", "s-", "D-", "^-"), strict=True))
+LOOK = dict(zip((*said_by, "late: average", "late: product"), ("o-", "o--", "s-", "^-", "D-"), strict=True))
 for (sense, way), values in fall.items():
     k, axes = list(LOOK).index(way), grid[("image", "audio").index(sense)]
     half = [interval(column).high - column.mean() if np.ptp(column) else 0 for column in values.T]
@@ -744,8 +746,8 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center",
 
 # %% [markdown]
 # Four copies hold no more information than one, yet the early network now leans on the sound: losing the picture costs it
-# less than any other way, losing the sound far more. Copies count four times in every hidden unit's sum, and so does what
-# they teach it. **The direction flips with the size of the inputs.** Whoever reports that
+# less than any other way, losing the sound far more. A copied number enters every hidden unit's sum four times, so what is
+# learned from it counts four times too. **The direction flips with the size of the inputs.** Whoever reports that
 # late fusion is more robust should also report how many numbers each sense brought.
 
 # %% tags=["further"]
@@ -821,10 +823,10 @@ def turn(failing, noise, weight):
     curve = by_share(failing, noise).mean(0)
     best = np.mean([w[0] / w.sum() for w in learned["product, weighted", failing, noise]])
     figure, axes = plt.subplots(figsize=(8.5, 4.2), subplot_kw={"ylim": (0, 103)})
-    axes.plot(SHARES, curve, label="weighted product")
+    axes.plot(SHARES, curve, color=plotting.COLORS[3], label="weighted product")
     marks = {"equal weights": 0.5, "learned": best, "yours": weight, "peak": SHARES[curve.argmax()]}
     marks[f"{HEALTHY[failing]} alone"] = float(failing == "audio")
-    for (name, x), marker, color in zip(marks.items(), "sDo*v", (4, 1, 7, 3, 2), strict=True):
+    for (name, x), marker, color in zip(marks.items(), "sDo*v", (4, 1, 7, 0, 2), strict=True):
         y = np.interp(x, SHARES, curve)
         axes.plot(x, y, marker, color=plotting.COLORS[color], markersize=11, label=f"{name}: {y:.1f} %")
     axes.set(xlabel="share of the image's exponent", ylabel="test accuracy in %", title=f"noise {noise} on {failing}")
@@ -894,8 +896,8 @@ curve = {part: np.mean([serial(run, part) for run in runs], 0) for part in ("val
 chosen = int(np.argmax(curve["valid"][:, 1] >= curve["valid"][-1, 1] - 1))
 (asked, right), always = curve["test"][chosen], curve["test"][-1, 1]
 figure, axes = plt.subplots(figsize=(8, 4))
-axes.plot(*curve["test"].T, "o-", color=plotting.COLORS[0], label="serial")
-axes.plot(asked, right, "D", color=plotting.COLORS[1], markersize=11, label=f"threshold {thresholds[chosen]}")
+axes.plot(*curve["test"].T, "o-", color=plotting.COLORS[4], label="serial")
+axes.plot(asked, right, "D", color=plotting.COLORS[7], markersize=11, label=f"threshold {thresholds[chosen]}")
 axes.plot([0, 100], curve["test"][[0, -1], 1], "--", color="#333333", label="asking at random")
 axes.set(xlabel="items for which the ear is asked, in %", ylabel="test accuracy in %")
 figure.legend(loc="outside right upper")
@@ -1055,11 +1057,12 @@ assert np.allclose(opinion["name"][~known], opinion["name"][~known][0])  # no kn
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
 #
-# Where should modalities meet? As late as their link allows.
+# Where should modalities meet? As late as what they share allows: at the decision if they share nothing but the answer,
+# earlier if only their combination means something.
 #
 # | what you know | where to meet |
 # |---|---|
-# | senses linked by the answer alone, opinions calibrated; trained or replaced one by one | **late**, by product |
+# | the senses share only the answer; their opinions are calibrated | **late**, by product |
 # | the same, but one sense may fail and be confidently wrong | **late**, by average; better: a product with exponents learned where it fails |
 # | the meaning lies in the *combination* (lesson 3's synergy) | **intermediate** or early: joined decisions cannot see it |
 # | inputs of the same kind, in step, of equal size | **early** is the least work |
@@ -1103,8 +1106,8 @@ print(f"late, average {interval(average)}, product {interval(product)}")
 # ## What articles say, what is true
 #
 # - *"Early fusion learns the interactions, so it is better."* Only if there are any beyond the label.
-# - *"Late fusion is more robust."* To one failing sense, with balanced inputs, at strong noise. Each of the three can be
-#   changed so that it is not.
+# - *"Late fusion is more robust."* To one failing sense, with balanced inputs, at strong noise. Change
+#   any of the three conditions, and it may not be.
 # - *"AV-MNIST is a multimodal benchmark."* Its two halves were paired by label, as ours.
 
 # %% [markdown]
@@ -1121,20 +1124,20 @@ print(f"late, average {interval(average)}, product {interval(product)}")
 # ## Quiz
 #
 # **1.** Weights for a weighted *average* of two good models, learned by likelihood, came out worse than equal weights. Why?
-# <details><summary>A: there was too little validation data for two numbers</summary>The same pairs were enough to learn two exponents.</details>
-# <details><summary>B: a mixture asks which of the models is right, and the weaker one is hardly heard</summary>Right. Both hold evidence on every item, and exponents keep both.</details>
+# <details><summary>A: there were too few validation pairs to learn two numbers well</summary>The same pairs were enough to learn two exponents.</details>
+# <details><summary>B: a mixture asks which model is right, so one is not heard</summary>Right. Both hold evidence on every item, and exponents keep both.</details>
 # <details><summary>C: likelihood always prefers the sharper of two models</summary>It punishes sharp and wrong severely. What it prefers depends on how often each is right.</details>
 #
 # **2.** You train early and late fusion on clean data, with 1,000 numbers of video and 10 of sound. The sound fails. What do
 # you expect?
-# <details><summary>A: late fusion degrades less, as it always does with a failing sense</summary>That holds for balanced sizes. Here the early network hardly leans on the sound.</details>
+# <details><summary>A: late fusion degrades less, as it always does when one sense of two fails</summary>That holds for balanced sizes. Here the early network hardly leans on the sound.</details>
 # <details><summary>B: the two degrade alike, because the sound is a hundredth of the input</summary>A hundredth of the input, but half of the opinions in an average.</details>
 # <details><summary>C: early fusion degrades less, as it leans on the many numbers of video</summary>Right. The late average gives the broken sound half of the say. Learned exponents would mend that.</details>
 #
 # **3.** In a new data set one person writes and says each digit. The product rule is worse calibrated there than on our pairs.
 # What happened?
 # <details><summary>A: errors of one person go together, so the product counts shared evidence twice</summary>Right. Given the digit, the senses are no longer independent.</details>
-# <details><summary>B: the digits are not equally frequent, so the product must be divided twice</summary>Once is enough, and it has nothing to do with who wrote them.</details>
+# <details><summary>B: the digits are not equally frequent, so p(y) no longer drops out</summary>One division would mend that, and it has nothing to do with who wrote them.</details>
 # <details><summary>C: real recordings are noisier, and products suffer from any noise</summary>Noise that is independent from sense to sense leaves the rule valid: ours was noisy too.</details>
 
 # %% [markdown]
