@@ -18,7 +18,7 @@ mm.setup(seed=0)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 1 Questions whose answer we know
 #
-# Games whose rules we know: two senses, `a` and `b`, six numbers each, and a yes-or-no question. In lesson 3's words:
+# We start with games whose rules we make ourselves: two senses, `a` and `b`, six numbers each, and a yes-or-no question. In lesson 3's words:
 #
 # | question | what it needs |
 # |---|---|
@@ -351,7 +351,7 @@ print("corners add up to zero:", ", ".join(additive))
 
 # %% [markdown]
 # Only three of the seven are **additive**: their corners add up to zero exactly, and they stand at chance. Deep sets are
-# among them, because their ReLU is over before the sum. The others bend or multiply *after* the senses meet, and can do
+# among them, because their ReLU comes before the sum. The others bend or multiply *after* the senses meet, and can do
 # it. "Simple" and "additive" are different things, and the four corners tell them apart before any training. A plain network
 # is not additive either: its ReLU comes after the sum.
 
@@ -368,7 +368,7 @@ print(f"concat {interval(signs['concat'])} %, attention {interval(signs['attenti
 # ## 3 Multiplying
 #
 # If the meaning lies in the combination, let the senses meet in products, *multiplicative interactions* (Jayakumar and others
-# 2020 show where they hide). From the leanest to the heaviest ($c$, biases, left out in the first three):
+# 2020 show where they hide). (Biases are left out in the first three.)
 #
 # | block | equation |
 # |---|---|
@@ -465,8 +465,8 @@ check.ex8_2(LowRankFusion)
 
 # %% [markdown] tags=["predict"]
 # **Predict first.** Seven operators: concat, gated, attention, product, FiLM, tensor, low-rank. On *redundant* and *unique*,
-# where nothing needs to be multiplied, who wins with 300 training items? And with 2,000? On the *inner product*, how far behind
-# will a plain network be that has more parameters than any of them?
+# where nothing needs to be multiplied, who wins with 300 training items? And with 2,000? On the *inner product*, will a plain
+# network that has more parameters than any of them be ahead or behind, and by how much?
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask what a tensor block can do that concat cannot, and then what concat cannot do *wrong*. The second
@@ -522,8 +522,9 @@ _ = figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper cente
 
 # %% [markdown]
 # **Where nothing interacts**, all seven tie once there are enough items. With few, the heavy operators pay for a freedom they
-# do not need. **Where the answer is a product**, the multiplicative operators are far ahead of everything else, though the
-# plain networks are larger and *can* represent the answer: their ReLUs must be bent into a product, item by item.
+# do not need. **Where the answer is a product**, the multiplicative operators are ahead of everything else, with few items by
+# far, though the plain networks are larger and *can* come close to a product: they piece it together from many bends, and each
+# bend takes items to learn.
 
 # %%
 few, many = SIZES
@@ -903,9 +904,9 @@ print(f"which digit? concat minus the mean of the four multipliers: {interval(wh
 
 # %% [markdown]
 # The same data, two questions, two rankings. *Which digit?* is a sum of evidence (lesson 7: given the digit, picture and sound are
-# independent, so the scores add): no multiplier beats the additive block, and on average they lose a little. *Same digit?* is an interaction: the additive block guesses, as if it could not hear. But only
-# *it* fails: concat with a hidden layer is as good as any operator, on both questions. That fits sections 4 and 5, where with
-# 2,000 items a deep network was level or nearly so; here are more. **The question decides, not the senses**, and with enough data
+# independent, so the scores add): no multiplier beats the additive block, and on average they lose a little. *Same digit?* is an
+# interaction: the additive block guesses, as if it could not hear. But only *it* fails: concat with a hidden layer is as good as any operator, on both questions. That fits sections 4 and 5, where with
+# 2,000 items a deep network was level or nearly so; *same digit?* has more. **The question decides, not the senses**, and with enough data
 # a plain network needs no bet.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1064,7 +1065,7 @@ for lag, data in canons.items():
 # %% tags=["further"]
 figure, axes = plt.subplots(figsize=(9, 3.8))
 for k, name in enumerate(readers):
-    for lag, color in ((0, 0), (3, 1)):
+    for lag, color in ((0, 3), (3, 4)):
         values, place = heard[name, lag], k + (0.2 if lag else -0.2)
         label = f"lag {lag}" if k == 0 else None
         axes.barh(place, values.mean(), 0.36, color=plotting.COLORS[color], label=label)
@@ -1128,7 +1129,7 @@ by_shift = [
 figure, grid = plt.subplots(1, 2, figsize=(11.5, 4))
 key = "layers.0.attention.distances"
 for k, reader in enumerate(("the first voice looks at the second", "the second voice looks at the first")):
-    for lag, look, color in ((0, "o--", 0), (3, "s-", 1)):
+    for lag, look, color in ((0, "o--", 3), (3, "s-", 4)):
         values = learned[cross, lag][key][:, k, 0].cpu().numpy().mean(0)
         grid[k].plot(range(-6, 7), values, look, color=plotting.COLORS[color], label=f"trained at lag {lag}")
     grid[k].set_title(reader, fontsize=13)
@@ -1258,7 +1259,8 @@ for need_weights in (True, False):
 #   Asked for its weights, torch takes a softmax over nothing, 0/0; if not, it runs another routine, which guards against that.
 #   Rely on neither: treat absence yourself, as in 8.4.
 # - **A rival without its hidden layer.** "Fusion X beats concat" often compares X to a concat that has *nothing* behind it.
-#   That is our law, not a result. Put a hidden layer behind concat and race again.
+#   We did so to see what an operator can do alone; it does not make X the better network. Put a hidden layer behind concat and
+#   race again.
 # - **Scale.** Products of many numbers above one explode, below one vanish. Standardise what goes in.
 
 # %% [markdown]
