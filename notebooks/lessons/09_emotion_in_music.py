@@ -147,7 +147,7 @@ assert key_fits(np.array(PROFILES)).max(2).argmax(1).tolist() == [0, 1]  # each 
 training = mm.load("music", seed=0, sound=False).train
 arrays, mode = training.arrays()
 turned = turned_harmony(arrays["harmony"])[:, :12]
-STEPS = ("1", "", "2", "♭3", "3", "4", "", "5", "♭6", "6", "♭7", "7")
+STEPS = ("1", "♭2", "2", "♭3", "3", "4", "♭5", "5", "♭6", "6", "♭7", "7")
 figure, axes = plt.subplots(figsize=(9, 3.8))
 for k, name in enumerate(splits.classes):
     axes.plot(turned[mode == k].mean(0), "o-", color=("#333333", plotting.COLORS[4])[k], label=name)
@@ -250,9 +250,8 @@ for k, name in enumerate(NAMES[:3]):
         half = interval(values).high - values.mean()
         color = plotting.COLORS[LOOK[name]]
         axes.bar(k + 0.36 * j, values.mean(), 0.34, yerr=half, capsize=4, color=color, alpha=(1, 0.4)[j])
-        axes.text(
-            k + 0.36 * j, 3, f"{values.mean():.0f}\n{('right', 'sure')[j]}", ha="center", color="wk"[j], fontsize=12
-        )
+        text = f"{values.mean():.0f}\n{('right', 'sure')[j]}"
+        axes.text(k + 0.36 * j, 3, text, ha="center", color="wk"[j or k == 0], fontsize=12)
 axes.axhline(majority, ls="--", color="#333333", label="majority class")
 axes.set_xticks(np.arange(3) + 0.18, NAMES[:3])
 axes.set(ylabel="%", ylim=(0, 100))
@@ -266,9 +265,9 @@ for name in NAMES[:3]:
 # right: timbre is the least sure of the three, and yet the furthest from what it gets right.*
 
 # %% [markdown]
-# `timbre` is a coin, as it must be: what was drawn at random cannot tell the mode. It is the least sure of the three, but a coin
-# has no right to be sure at all. Naive Bayes multiplies 54 features as if each were fresh evidence, while neighbouring MFCCs
-# say much the same. We keep it: in your own work nobody will tell you which model knows nothing.
+# `timbre` is a coin, and no wonder: instrument and tempo were drawn at random, whatever the mode. It is the least sure of the
+# three, but a coin has no right to be sure at all. Naive Bayes multiplies 54 features as if each were fresh evidence, while
+# neighbouring MFCCs say much the same. We keep it: in your own work nobody will tell you which model knows nothing.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: ask who would have thrown timbre out, and on what grounds. Accuracy on validation data shows it here; with
@@ -547,7 +546,8 @@ mm.claim("09.4", "calibration raises the log loss of the average", average_loss_
 # though every member got better! An average lies between its members, and so cannot become surer than the surest of them, even
 # when independent models agree. Raw, the members' overconfidence made up for this.
 #
-# **Calibrated members make a timid average, and a calibrated product, if they are independent given the class.**
+# **Calibrated members make an average that is too timid. They make a product that is calibrated, if they are independent given
+# the class.**
 
 # %% tags=["further"]
 figure, axes = plt.subplots(figsize=(8.5, 4.2))
@@ -586,9 +586,9 @@ for way in ("average", "product"):
     print(f"timbre costs the raw {way} {interval(cost)} points")
 
 # %% [markdown]
-# Without the coin, calibration moves accuracy by no more than chance. So what it did for accuracy was to **silence a model that knew
-# nothing**, which costs the raw average points, and perhaps the raw product too; what it did to log loss, down for the product
-# and up for the average, stays.
+# Without the coin, calibration moves accuracy by no more than chance. So what it did for accuracy was to **silence a model that
+# knew nothing**. That model costs the raw average points, and perhaps the raw product too. What calibration did to log loss, down
+# for the product and up for the average, stays.
 #
 # And the plain rival: join first, then calibrate the *result* with one temperature of its own, as Rahaman and Thiery (2021)
 # advise. All in comparison with the product of calibrated members:
@@ -1006,7 +1006,7 @@ print(f"sampling so few hymns: give or take {196 * np.sqrt(0.25 / len(y)):.1f} p
 # **1.** You add a model at chance level to two good, independent ones. What happens to the vote of the three?
 # <details><summary>A: it stays as good as the better of the two good models</summary>The better one is overruled wherever the two others agree against it.</details>
 # <details><summary>B: it is right as often as the two good models on average</summary>Right. Where the two disagree, the coin picks one of them.</details>
-# <details><summary>C: it improves a little, since errors are uncorrelated</summary>Uncorrelated errors help only together with some knowledge.</details>
+# <details><summary>C: it improves a little, because uncorrelated errors cancel out</summary>Uncorrelated errors help only together with some knowledge.</details>
 #
 # **2.** All three members are calibrated. What do you expect of their average?
 # <details><summary>A: it is calibrated too, as an average of calibrated numbers</summary>When independent members agree, the truth is surer than each of them, and so than their mean.</details>
