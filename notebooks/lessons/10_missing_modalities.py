@@ -42,7 +42,7 @@ STARS = (float(ratings["rating"].min()), float(ratings["rating"].max()))
 read = np.asarray if NAME == "movielens" else lambda path: Picture(path, (32, 24)).decode()
 pictures = films["poster"].map(read)
 shown = films.index[films["title"].isin(["Toy Story", "Alien", "Casablanca", "Psycho", "Fargo", "Top Gun", "Aladdin"])]
-labels = [f"{films['title'][k]}\n{' '.join(films['genres'][k][:2])}" for k in shown]
+labels = [f"{films['title'][k]}: {', '.join(films['genres'][k][:2])}" for k in shown]
 plotting.images([pictures[k].transpose(1, 2, 0) for k in shown], labels)
 
 # %% [markdown] tags=["alt"]
@@ -56,7 +56,7 @@ plotting.images([pictures[k].transpose(1, 2, 0) for k in shown], labels)
 # |---|---|---|
 # | history | what users thought of it: a vector learned from its training ratings (an *embedding*: a table with one row a film) | 16 |
 # | title | the mean of its words' vectors (lesson 4; the first 64 of 256 numbers) | 64 |
-# | genres | zeros and ones, and the period of the year | 29 |
+# | genres | a zero or a one for each genre, and for each of eleven periods in which the film came out | 29 |
 # | poster | 4 by 4 coloured dots | 48 |
 
 
@@ -203,8 +203,8 @@ print(f"new films, biases filled with it minus user mean {interval(rest):+}")
 # Biases are hard to beat when they are tuned. But for **new** films they are worse than the user's mean. The film's bias is
 # missing there, and ridge puts a zero in its place. Zero sounds neutral: "an average film". But the films that people *rate*
 # are better than the average film in the table, as the printed mean shows. With that mean in the hole (`biases, filled`)
-# most of the loss is gone. The little that stays behind the user's mean: a user's bias was learned beside film biases, as
-# a correction to them. Keep both thoughts. **A zero is a statement**, and parts trained together miss each other.
+# most of the loss is gone. A little stays, because a user's bias was learned beside the film biases, as a correction to
+# them. Remember both: **a zero is a statement**, and parts that were trained together depend on each other.
 
 # %% [markdown]
 # ### Exercise 10.1 ●○○ 5 min
@@ -467,11 +467,15 @@ dots({name: score[name] for name in steps}, "RMSE on known films, in stars")
 
 # %%
 mm.claim("10.1", "all modalities together beat the biases", score["biases"] - score["plain"], margin=0.02, unit="stars")
+print(f"factors beat the biases by {interval(score['biases'] - score['factors']):+} stars, without any content")
 print(f"content on top of history + profile: {interval(score['history + profile'] - score['plain']):+} stars")
+print(f"all modalities against the factors: {interval(score['factors'] - score['plain']):+} stars")
 
 # %% [markdown]
-# Taste is worth more than content: for a film that hundreds have rated, its genres are old news. (All intervals of this
-# lesson are over seasons, or over films where it says so.)
+# Most of the gain over the biases is taste: the factors bring it without any content. What content adds depends on the rival.
+# Against `history + profile`, which goes through the same block, the gain is clear. Against the factors, whose vectors meet
+# directly, it is so small that five seasons hardly prove it. (All intervals of this lesson are over seasons, or over films
+# where it says so.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 Break it
@@ -528,7 +532,7 @@ _ = figure.legend(loc="outside right upper")
 # the greatest loss. "Out" is the worst in every row, by far when all three are hidden; the mean is the best or equal.*
 
 # %% [markdown]
-# The poster, of all things, is not missed: it says nothing that the genres do not say. Whether a hole matters depends on
+# The poster, of all things, is hardly missed: it says nothing that the genres do not say. Whether a hole matters depends on
 # **what else is there**, not on how impressive the modality is. The history is what the model leans on.
 #
 # And leaving out is the *worst* here. Why? The block divides by the weights of what is there. Undo that in one line: multiply by
@@ -560,7 +564,7 @@ for name, values in rows.items():
 # so that title, genres and poster speak about twice as loudly as they ever did in training. Not scaled up, leaving out is
 # about as bad as zeros. Second, these parts **never had to stand alone**: they were trained to *correct* the
 # history. Even filled with the mean, they stay behind the model that never had one. The mean costs one line and is safest of
-# the three. The second cause it cannot cure: for that you need not a block that can, but **training that must**.
+# the three, but no filling cures the second cause. That takes **training in which every part has to do without the others**.
 
 # %% [markdown]
 # ### Exercise 10.2 ●○○ 5 min
@@ -800,7 +804,7 @@ print(f"lost on the way: {interval(lead[0] - lead[1]):+}")
 # On known films a wrong title is worth as much as the right one, as far as five seasons can tell! So the title does not *say*
 # anything there: it **is a name**. No two films share it, and a network learns each film by heart under whatever 64 numbers
 # it was given. A new film cannot be recognised. Genres are shared by many films, so little can be learned by heart under
-# them; their gain hardly shrinks on new films.
+# them; on new films their gain shrinks far less.
 #
 # A test that *hides* histories rewards recognising. So: **hidden in the laboratory is not the same as missing in life.** Test
 # on the holes that you expect, and for new items try *fewer* modalities.
@@ -937,15 +941,15 @@ for name, block in BLOCKS.items():
 
 # %% [markdown]
 # Without modality dropout the experts, too, are in trouble when the history is left out; filling with the mean rescues
-# them. One season does not rank the two blocks. Knowing what one does not know has to be learned, too: experts
-# must *meet* absent colleagues in training, or their certainty is tuned to company that is no longer there.
+# them. One season does not rank the two blocks. Knowing what one does not know has to be learned, too: an expert whose
+# colleagues were there in all of training has learned how sure to be *beside them*, not without them.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 One modality drowns the others
 #
-# Parts that never had to stand alone: watch it happen. After each epoch we noted how likely the true stars are, in 8,000
-# training ratings, when **only one** modality is present: $e^{-\text{mse}/2}$, higher is better. The dashed line is a
-# guess that ignores everything, the mean rating.
+# Section 3 spoke of parts that never had to stand alone. Watch it happen: after each epoch of season 0 we noted how likely the
+# true stars are, in 8,000 training ratings, when **only one** modality is present: $e^{-\text{mse}/2}$, higher is better. The
+# dashed line is a guess that ignores everything, the mean rating.
 
 # %% tags=["further"]
 figure, grid = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True)
@@ -961,12 +965,12 @@ _ = figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center",
 
 # %% [markdown] tags=["alt"]
 # *Figure: likelihood of the stars by one modality alone against the epoch, in two panels, with a dashed line at the mean rating.
-# Plain: the history rises throughout; title and poster stay near the line; the genres fall below it. Modality
-# dropout: the history is highest too, and the genres stay above the line.*
+# Plain: the history dips, then rises far above the rest; poster and title end a little above the line, the genres below
+# it. Modality dropout: the history ends highest too, and all others end above the line, the genres clearly.*
 
 # %% [markdown]
-# In the plain model the history learns fast and explains what the genres could have explained; alone, the genres get *worse*
-# than a constant guess. **Gradient balancing** (Peng and others 2022) slows the leader down. With $\rho_m$ the score of a
+# In the plain model the history learns fast and explains what the genres could have explained; alone, the genres end *below*
+# a constant guess. **Gradient balancing** (Peng and others 2022) slows the leader down. With $\rho_m$ the score of a
 # modality divided by that of the other, the gradient of its encoder is multiplied by
 #
 # $$k_m = 1 - \tanh(\alpha \rho_m) \ \text{ if } \rho_m > 1, \quad \text{else } 1$$
@@ -1012,7 +1016,7 @@ for optimiser in (torch.optim.SGD, torch.optim.Adam):
         print(f"{optimiser.__name__:4} gradient times {factor}: after 50 steps x = {x.item():.3f}")
 
 # %% [markdown]
-# **Adam divides each gradient by its own recent size**, so a constant factor cancels. Gradient balancing was proposed for SGD.
+# **Adam divides each gradient by its own recent size**, so a constant factor cancels. Gradient balancing was derived for SGD.
 # With Adam you can scale the *learning rate* of the leader's parameters instead, or hide the leader, as section 4 did. *Going
 # further* tries all three on the ratings: with everything there balancing changes nothing, without the history it
 # does not help when left out, a smaller learning rate helps a little, and hiding the leader most.
@@ -1088,7 +1092,7 @@ print(f"a film with a poster gets {interval(favour):+} stars more")
 #
 # **1.** A weighted-mean block is told what is present, yet fails when the history is left out. Why?
 # <details><summary>A: the weights that are left sum to less than one, so the forecast is too timid</summary>They would; but the block divides by their sum, and that makes it too bold.</details>
-# <details><summary>B: the others are scaled up to fill the gap, and were never trained to stand alone</summary>Right. The first you can undo in one line; the second takes training with holes.</details>
+# <details><summary>B: the others are scaled up to fill the gap, and have never learned to stand alone</summary>Right. The first you can undo in one line; the second takes training with holes.</details>
 # <details><summary>C: the absent features still leak into the mean, as zeros would in their place</summary>They do not, whatever they hold: `torch.where` removes them.</details>
 #
 # **2.** You hide histories of known films; method A beats B. On new films they tie. What explains it best?
@@ -1106,7 +1110,7 @@ print(f"a film with a poster gets {interval(favour):+} stars more")
 #
 # Nothing below is needed for the answer.
 #
-# <details><summary>Better recommenders</summary>Koren (2008) adds what a user has rated at all, as information of its own; time, and implicit feedback, bring further hundredths. The point here is the holes, not the record.</details>
+# <details><summary>Better recommenders</summary>Koren (2008) also uses which films a user has rated at all, whatever the stars; later work adds when. Each brings further hundredths. The point here is the holes, not the record.</details>
 
 # %% [markdown]
 # ### Gradient balancing on the ratings
