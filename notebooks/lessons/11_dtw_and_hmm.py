@@ -250,9 +250,13 @@ _ = widgets.explore(show_path, pair=list(PAIRS), window=IntSlider(value=3, min=1
 
 # %%
 print("two sevens:", {w: round(alignment.dtw(long, short, window=w).cost, 1) for w in (1, 4, 8, 9, 10, 11, 20)})
+for name, pair in PAIRS.items():
+    found = alignment.dtw(*pair)
+    print(f"{name}: cost a step, without a window, {found.cost / len(found.path):.2f}")
 
 # %% [markdown]
-# Once the freest path fits into the window, the cost stays. And DTW finds a path for *anything*: only the cost a step tells.
+# Once the freest path fits into the window, a wider one changes nothing. And DTW finds a path for *anything*, a "seven" and a
+# "one" too. Only its high cost a step tells you that they are different words.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Whose neighbour are you?
@@ -405,11 +409,12 @@ for seed in ROUNDS:
 print(f"both trimmed: DTW saves {interval(both)} points")
 
 # %% [markdown]
-# Of the six intervals only the claim's excludes 0. Most of that mean lead was **silence**: little is left against the
-# trimmed rival, and on the same trimmed frames none is seen. DTW's mean is best at every size, and the *share* of errors
-# that it saves grows even where the points shrink, since near 100 % few are left to save; five rounds cannot prove it. All
-# this is **optimistic**: the file does not say who speaks, so the same six people are among templates and queries. (Rounds
-# share recordings, so intervals are a little narrow; a mean's may pass 100 %.)
+# Of the six intervals only the claim's excludes 0. Most of that lead was **silence**: against the trimmed rival little of
+# it is left, and when DTW gets the trimmed frames too, no lead is seen. In the mean DTW is best at every size, and the *share*
+# of errors that it saves grows with the templates, but five rounds cannot prove either.
+#
+# All of this is **optimistic**: the file does not say who speaks, so the same six people are among templates and queries.
+# (The rounds share recordings, so the intervals are a little narrow. They know no upper end: one may pass 100 %.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 A model instead of templates
@@ -585,9 +590,9 @@ print(f"DTW with all templates minus HMMs: {interval(100 - wrong['DTW'][:, 2] - 
 print(f"milliseconds a query: DTW {query_ms:.1f}, HMMs {hmm_ms:.1f}")
 
 # %% [markdown]
-# With voices that are among them, templates win, but are slower. (Each method has its best frames on validation: the gap is
-# one of models *and* frames.) Templates give no *probability*: so HMMs carried speech recognition for decades, and forward
-# sums come back in lesson 12.
+# When the same voices are among the templates, the templates win, but they are slower. (Each method has its best frames on
+# validation: the gap is one of models *and* frames.) An HMM gives a *probability*, which can be multiplied with that of a
+# word or a sentence. HMMs carried speech recognition for decades, and forward sums come back in lesson 12.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4 A warp with a gradient
@@ -755,8 +760,8 @@ plotting.images([ITEM["image"][k, 0] for k in picked], [f"{k / 25:.2f} s" for k 
 
 # %% [markdown]
 # Another: **learn**, from sentences in step, what the mouth looks like for a sound. A picture becomes four numbers by
-# principal components (lesson 6); ridge regression foretells them from nine MFCC frames. Then both streams are the *same*
-# four numbers, one foretold, one seen. (Nothing here was tuned.)
+# principal components (lesson 6); ridge regression predicts them from nine MFCC frames. Then both streams are the *same*
+# four numbers, one foretold from the sound, one seen. (Nothing here was tuned.)
 
 
 # %% tags=["further"]
@@ -931,9 +936,9 @@ for name in ("constant lag", "straight line", "priced lag", "loudness learned, D
 
 # %% [markdown]
 # **The learned map made the modalities comparable**; a bending path did the rest, DTW's or a priced one. On warps loudness
-# gets part of the way only, learned or not: "m" is loud with a shut mouth. Now the sentence whose warp bends most, at some
-# of its sounds (in the phonetic alphabet: "aɪ" as in "five"): the picture in the film, the one that DTW picks, the true
-# one.
+# gets part of the way only, learned or not: "m" is loud with a shut mouth, and a mouth that opens for the next sound is still
+# silent. Now the sentence whose warp bends most, at some of its sounds (in the phonetic alphabet: "aɪ" as in "five"): the
+# picture in the film, the one that DTW picks, the true one.
 
 # %% tags=["further"]
 found = guesses(readers[0], ITEM)["learned, DTW"]
@@ -971,7 +976,7 @@ _ = figure.legend(loc="outside right upper")
 # while there is speech, not in silence; lag and straight line cannot bend; loudness stops at its window.*
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** Now the same films, but each late or early by one fixed amount, as most real films are. Order the seven
+# **Predict first.** Now the same films, but each late or early by one fixed amount, a common fault of real films. Order the seven
 # methods.
 
 # %%
@@ -983,8 +988,8 @@ for name in lag[0]:
     print(f"{name:21} {interval([row[name] for row in lag])} pictures")
 
 # %% [markdown]
-# The constant lag wins, as it should: one number to find, all pictures to find it from. Line and priced lag come next; DTW
-# pays most for its freedom. **Use the stiffest model that the fault allows**; the priced lag does well on both faults. (Raw
+# The constant lag wins, as it should: one number to find, all pictures to find it from. Line and priced lag come next. Of the
+# methods with the learned map DTW pays most for its freedom. **Use the stiffest model that the fault allows**; the priced lag does well on both faults. (Raw
 # loudness keeps the window chosen for warps, which some of these lags exceed.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
