@@ -386,7 +386,7 @@ def fewer(before, after):
 
 # %% [markdown]
 # We train three times, twice only for a while: on all strings, 32 a step; on fewer a step, with the frames of 32 **short** strings;
-# and on short strings first (a *curriculum*). This takes about 15 s.
+# and on short strings first (a *curriculum*; Bengio and others 2009). This takes about 15 s.
 
 # %%
 STEPS = mm.per_profile(smoke=25, quick=300, full=2000)
@@ -429,8 +429,8 @@ print("true:", written(strings.valid.target[shown]))
 # It writes **nothing**. Blanks fit between all labels, so at first it pays best to be sure of the blank alone: the **blank plateau**.
 # When some label stands out somewhere, label and place sharpen each other, and the error falls at once.
 #
-# A curriculum is said to break the plateau. Counted in **steps** it did not: all three runs left it about as early, and all lengths then fell fastest. Counted in
-# **frames** it did, but so did small batches. It bought cheaper steps. (One run each.)
+# A curriculum is said to break the plateau. Counted in **steps** it did not: all three runs left it about as early, and all lengths
+# then fell fastest. Counted in **frames** it helped, but small batches helped as much. What it bought was cheaper steps. (One run each.)
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: a learner whose CTC network "only outputs blanks" usually stops it too soon. Have them look at this figure
@@ -531,8 +531,9 @@ for name, decode in (("greedy", alignment.ctc_greedy_decode), ("beam", alignment
 
 # %% [markdown]
 # The best path is not the best text. Greedy reads nothing, with probability 0.6 × 0.6; "a" has three paths, "a–", "–a" and "aa".
-# A **prefix beam search** keeps a few beginnings of the *text* (prefixes) and adds up their paths in two sums: those that end in
-# a blank, and in the prefix's last label. After a blank the same label starts anew; without one it merges.
+# A **prefix beam search** (Hannun and others 2014) keeps a few beginnings of the *text* (prefixes) and adds up their paths in two
+# sums: those that end in a blank, and those that end in the prefix's last label. If that label comes again, it starts anew after
+# a blank and merges without one.
 
 # %% [markdown]
 # ### Exercise 12.4 ●●● 12 min
@@ -669,8 +670,9 @@ mm.claim("12.8", "in noise 1 it saves more than without noise", unsure[1], unit=
 
 # %% [markdown]
 # A network that is sure writes spikes, and then the best path *is* the best text: trained, the beam reads what greedy reads. In
-# doubt, adding up paths saves some mistakes, and a **list** far more. Most of that the list does alone, with its ties broken by the
-# network. Here the beam clearly adds to it only in noise 1, where it weighs every doubtful digit by what was heard.
+# doubt, adding up paths saves some mistakes, and a **list** far more. Most of that the list does alone, when the network breaks its
+# ties. Only in noise 1 does the beam clearly add to it here: the nearest number counts all differences alike, while the beam weighs
+# each doubtful digit by what was heard.
 
 
 # %% tags=["further"]
@@ -832,7 +834,8 @@ def standardised(data):
 
 
 # %% [markdown]
-# Two rounds of training, the first with short words at the start; a rival will need its result. This takes about 15 s.
+# Two rounds of training, the first with short words at the start. We keep the network as it was between them (`beginner`), because
+# section 7 starts from it. This takes about 15 s.
 
 # %%
 HAND_STEPS = mm.per_profile(smoke=25, quick=250, full=2000)
@@ -930,9 +933,10 @@ print(f"letters misread there: already cut, LDA {misread:.0f} %; in words, CTC {
 
 # %% [markdown]
 # In the same three languages, letters already cut are misread nearly as often as CTC errs in words: the letters are the problem, more
-# than the cuts. Many one-handed alphabets are relatives, handed on by schools for the deaf: the 13 are not independent, and the
-# intervals too narrow. The face adds next to nothing *here*; in signed sentences it is grammar. And language and signer cannot be told
-# apart.
+# than the cuts. From the hand, letters carry over far above chance, but take the 40 % with care: languages differ widely. Many
+# one-handed alphabets are relatives, handed on by schools for the deaf (Power and others 2020), so the 13 are not independent, and the
+# intervals too narrow. Nor can we tell the language from the signer. Face and body add next to nothing *here*; in signed sentences the
+# face is grammar.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 Two streams of one hand, and a lag
@@ -993,8 +997,8 @@ def found_lag(frames, length, reach=8):
 
 
 # %% [markdown]
-# Ignore the lag; undo the lag found; or start from the same beginner and train the second round on words with two lags each. About
-# 10 s.
+# Three ways to live with it: ignore the lag; undo the lag found; or train the second round, from the same beginner, on words with two
+# lags each. About 10 s.
 
 
 # %% tags=["further"]
@@ -1034,8 +1038,8 @@ mm.claim("12.7", "undoing the lag earns its gain", won, unit="points")
 print(f"undone against trained on lagged words: {fewer(met['trained on lagged words'], met['lag found and undone'])}")
 
 # %% [markdown]
-# Alignment earned its gain: undone, the lag costs less, though part of the cost remains, and in single letters the lag cannot
-# be found. Training on lagged words did as well here. This is the friendly case: one lag a word, and transitions drawn by us, in
+# Alignment earned its gain: with the lag undone, most of its cost is gone. Some remains: in single letters the lag is seldom
+# found. Training on lagged words did as well here. This is the friendly case: one lag a word, and transitions drawn by us, in
 # which all fingers move at once. A lag that changes takes lesson 11's warping.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -1085,7 +1089,7 @@ print(f"undone against trained on lagged words: {fewer(met['trained on lagged wo
 # <details><summary>C: more steps, and make them cheap</summary>Right. All our runs left the plateau after about as many steps; short texts and small batches make steps cheap.</details>
 #
 # **3.** A paper gains six points "by beam search with a lexicon". What should it show beside it?
-# <details><summary>A: greedy reading, with the lexicon's nearest entry</summary>Right. Let the network break ties. Otherwise you cannot tell the search from the list.</details>
+# <details><summary>A: greedy, then the lexicon's nearest entry</summary>Right. Let the network break ties. Otherwise you cannot tell the search from the list.</details>
 # <details><summary>B: the same beam search with twice the width</summary>A trained network hardly cares about width.</details>
 # <details><summary>C: the loss of the network on the test part</summary>It says nothing about either of the two parts.</details>
 
@@ -1116,9 +1120,9 @@ if mm.per_profile(smoke=False, quick=False, full=True) and mm.data.ready("phoeni
 # %% [markdown]
 # And three questions.
 #
-# <details><summary>Why does CTC write spikes?</summary>Every path through a region of blanks with one label in it counts, so probability gathers where blank paths already are. Nothing in the loss rewards a label for lasting.</details>
+# <details><summary>Why does CTC write spikes?</summary>The loss asks only that a label occurs, somewhere; nothing rewards it for lasting. And since the network was sure of the blank first, the cheapest way to write a label is one step of it among blanks.</details>
 #
-# <details><summary>What does CTC assume?</summary>Given the input, the symbols at different steps are independent: it cannot say "either A B or C D, but not A D". Transducers (Graves 2012) and attention (lesson 14) drop that, and need more data.</details>
+# <details><summary>What does CTC assume?</summary>Given the input, the symbols at different steps are independent: it cannot say "either A B or C D, but not A D". Transducers (Graves 2012) and attention (lesson 14) drop that assumption.</details>
 #
 # <details><summary>How is DTW of lesson 11 related?</summary>Both walk a staircase with three moves. DTW keeps the best path, soft-DTW and CTC add up all of them.</details>
 
