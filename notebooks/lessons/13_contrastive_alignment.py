@@ -430,7 +430,8 @@ table = torch.zeros(len(words) + 1, 256)
 table[1:] = functional.normalize(representation.mean_pool(*representation.word_vectors(words)), dim=1)
 
 # %% [markdown]
-# Is it the contrast that does the work? Five rivals have no contrastive loss:
+# Is it the contrast that does the work? Five rivals have no contrastive loss. (Frome and others 2013 mapped pictures to fixed word
+# vectors before there was CLIP.)
 #
 # - **ridge** regression from the *same features* to a fixed vector of the *name* (mean of its words' vectors);
 # - the same to the mean vector of the eight texts, *names and keywords*, all that CLIP sees;
@@ -644,13 +645,14 @@ for name, grid in GRIDS.items():
     print(f"{name:25}", "; ".join(pairs))
 
 # %% [markdown]
-# (One split.) Read the right column. Regression on raw pixels falls to nothing; moved pictures trade some of the left
-# for a little on the right. CLIP from nothing loses least. Is it the CNN? No: the *same* CNN, never moved in training, is better as drawn and
-# falls far deeper. Training on moves buys the robustness. The left column measures how regular the artwork is.
+# (One split.) Read the right column. Regression on raw pixels falls to nothing; taught with moved pictures, it gains a little there
+# and loses some on the left. CLIP from nothing loses least. Is that the CNN's merit? No: the *same* CNN, never moved in training, is
+# better as drawn and falls far deeper. Training on moves buys the robustness. The left column measures how regular the artwork is.
 #
-# The last lines: validation holds new concepts and picks strengths that are poor for combinations, for two rivals of three.
+# The last lines are a warning: validation holds new concepts only, and for two rivals of three it picked a strength that is poor for
+# combinations.
 #
-# How new is a new concept? Some names have only words of the training texts, others one that never stood there:
+# How new is a new concept? Some names consist of words that the training texts have; others do not:
 
 
 # %% tags=["further"]
@@ -677,8 +679,8 @@ for label, which in (("all words met", met), ("a word never met", [~rows for row
     print(f"{label:16} ({which[0].mean():.0%}): recall@10 borrowed {borrowed_bound}, from nothing {alone_bound}")
 
 # %% [markdown]
-# Here is the mechanism. Where all words were met, on other pictures, new concepts are found far more often. Where one was not, what
-# remains are the name's *other* words, and neighbours of the strange one.
+# This shows how it works. Where all words were met, on other pictures, new concepts are found far more often. Where one was not,
+# what helps is the rest of the name and, with borrowed vectors, known words that lie near the strange one.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: this is the place to talk about test sets. Ask which figure they would have reported with a random split,
@@ -688,10 +690,12 @@ for label, which in (("all words met", met), ("a word never met", [~rows for row
 # ## 5 Batch size, and a loss that asks pair by pair
 #
 # In InfoNCE the batch is the quiz: more pairs, harder questions. **SigLIP** (Zhai and others 2023) asks each cell of the matrix
-# on its own, do these two belong together? With $z_{ij} = 1$ on the diagonal, $-1$ elsewhere, and a learned bias $c$, begun at
-# $-\log(B - 1)$, "yes" once in $B$ (the paper: at -10, for batches of tens of thousands), and $s$ at 10:
+# on its own: do these two belong together? With $z_{ij} = 1$ on the diagonal, $-1$ elsewhere, and a learned bias $c$:
 #
 # $$L = -\frac{1}{B} \sum_{ij} \log \sigma\left(z_{ij} (s S_{ij} + c)\right)$$
+#
+# Only one cell in $B$ is a "yes". So we let $c$ start at $-\log(B - 1)$: at cosine 0 the network then says "yes" with probability
+# $1/B$. (The paper starts it at -10, for batches of tens of thousands.) $s$ starts at 10.
 
 
 # %%
@@ -869,7 +873,8 @@ for name in ("CLIP", KEYWORDS):
 # %% [markdown]
 # Without one label we come most of the way to the classifier that had them all, *if* the prompts speak the training texts' language:
 # "Symbols" is a word for people who sort emoji, "arrow" one for pictures. But who did it? Against ridge on
-# *names* you would credit the contrast. Give ridge the keywords, and it draws level: **the keywords did it**. "A picture of" does little for CLIP and much for the ridge.
+# *names* you would credit the contrast. Give ridge the keywords, and it draws level: **the keywords did it**. "A picture of" does
+# little for CLIP and much for the ridge.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 Search across media
@@ -916,6 +921,8 @@ _ = widgets.explore(look, query=ipywidgets.Text(value="sea animal", description=
 # *Figure: the ten pictures nearest to the query "sea animal" with their cosines; most are animals, several of the sea.*
 
 # %% [markdown]
+# <details><summary>Answers</summary>Winter sport does worst, and "winter" stands in no training name, only among the keywords. That alone is no obstacle: "music" stands in no name either, and brings instruments, because their keywords hold it. Sad cat brings cats, few of them sad: a bag takes the mean of its words, and "cat" says more about a picture.</details>
+#
 # **Spoken words.** We let a synthesiser say names (*synthetic* speech, one voice), turn them into MFCCs
 # (lesson 5), and train ears against the **frozen picture vectors** with the same loss. The ears never see a written word.
 
@@ -986,17 +993,20 @@ gain = bootstrap_interval(lambda hits: np.mean(hits) - bar, heard["combinations"
 mm.claim("13.5", "spoken unseen combinations find their picture: recall@1 minus ten times chance", gain)
 
 # %% [markdown]
-# Spoken names of unseen combinations find their pictures. And the last number is a gift: sound and *writing* were never
-# shown together, yet they meet, because both were aligned to pictures (Girdhar and others 2023). Spoken *new*
+# Spoken names of unseen combinations find their pictures. The last number of their line was never trained for: sound and *writing*
+# were not shown together, yet they meet, because both were aligned to pictures (Girdhar and others 2023). Spoken *new*
 # words mean little to ears that learned from a few hundred recordings.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 8 Matching two sets: transport, and hubs
 #
 # Suppose you know more: these pictures and these names are *the same things*, one to one. Three ways to use
-# that: **Hungarian** (the assignment with the largest sum of cosines), **Sinkhorn** (a soft
-# one, the *plan*: how much of each name goes to each picture; rows and columns are scaled in turn until all sum to the same; the
-# smaller $\epsilon$, the harder), and the **dual softmax** (one half round of it: divide each picture's column by its sum).
+# that:
+#
+# - **Hungarian** (Kuhn 1955): the assignment with the largest sum of cosines;
+# - **Sinkhorn** (Cuturi 2013): a soft assignment, the *plan*, how much of each name goes to each picture. Rows and columns are
+#   scaled in turn until all sum to the same; the smaller $\epsilon$, the harder the plan;
+# - **dual softmax**: half a round of Sinkhorn, which divides each picture's column by its sum.
 
 
 # %%
@@ -1103,8 +1113,9 @@ assert torch.allclose(same, turned, atol=1e-5)  # a bag of words has no order
 
 # %% [markdown]
 # *Face without mouth* and *left arrow* come first, but as training names: known by heart, as the places behind them
-# show. *Not* is one more word in the bag. Numbers and sides hardly ever tell two emoji of a batch apart, so the loss never
-# asked for them. A tower that reads order *could* tell the two queries apart; whether it *does* depends on the batches. Large CLIP models fail here too (Thrush and others 2022).
+# show. *Not* is one more word in the bag. Numbers and sides seldom tell two emoji of a batch apart, so the loss hardly
+# asks for them. A tower that reads order *could* tell the two queries about a woman and a man apart; whether it *does* depends on
+# the batches. Large CLIP models often fail here too (Thrush and others 2022).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
@@ -1116,9 +1127,9 @@ assert torch.allclose(same, turned, atol=1e-5)  # a bag of words has no order
 # %% [markdown]
 # ## What can go wrong
 #
-# - **Vectors not normalised.** Two well-known libraries leave it to you; the loss then grows lengths instead of angles. Normalise
-#   inside the loss.
-# - **The temperature runs away, or never moves.** Some public versions start at $s = 1$ and never clamp.
+# - **Vectors not normalised.** Two well-known libraries leave it to you; the loss can then fall by longer vectors instead of better
+#   angles. Normalise inside the loss.
+# - **The scale runs away, or starts too small.** Some public versions start at $s = e$ and never clamp.
 # - **Right answers punished**, when a batch holds two pictures with the same name. Remove or mask them.
 # - **A random split.** Variants leak; so do photographs of one scene, and frames of one film.
 
