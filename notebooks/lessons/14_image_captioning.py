@@ -5,8 +5,8 @@
 #
 # ![A small CNN turns a picture into a grid of regions; a decoder reads the words so far, joins both, and says the next word, which it reads in turn](flow: picture -> CNN -> 8 x 8 regions -> join -> next word; words so far -> GRU -> join)
 #
-# You will train networks that say what they see, and compare a number often watched in training with the sentences themselves.
-# (The next cell takes about 5 s.)
+# You will train networks that describe a picture, ask where they look for each word, and find out what the number that most
+# people watch in training tells about the sentences. (The next cell takes about 5 s.)
 
 # %% tags=["setup"]
 import mmcourse as mm
@@ -106,7 +106,7 @@ def centres():
 
 
 # %% [markdown]
-# (Regions with nothing count a fifth, for most are empty.)
+# (Most regions are empty, so an empty one counts only a fifth in the loss.)
 
 # %% tags=["further"]
 torch.manual_seed(0)
@@ -236,9 +236,10 @@ def greedy_decode(step, state, start, end, max_len):
 check.ex14_2(greedy_decode)
 
 # %% [markdown]
-# How words and picture meet we call their **join**. First with **one glance**: each region passes a layer with a ReLU (so kind and place can
-# mix), then the mean over regions and a LayerNorm give one vector $c$. It joins the words, going in and coming out, by
-# **concatenation** $[w; c]$ or by **product** $w \odot c$. Here is the former in short; `CaptionModel` can also decode step by step.
+# How words and picture meet we call their **join**. First with **one glance**, one vector for the whole picture (as in Vinyals and others
+# 2015): each region passes a layer with a ReLU (so kind and place can mix), then the mean over regions and a LayerNorm give one vector
+# $c$. It joins the words, going in and coming out, by **concatenation** $[w; c]$ or by **product** $w \odot c$. Here is the former in short;
+# `CaptionModel` can also decode step by step.
 
 
 # %%
@@ -371,8 +372,9 @@ survives("concat")
 survives("concat, longer")
 
 # %% [markdown]
-# Colours survive in the mean, kinds often do not, and less still which belongs to which. More steps help, with two objects. But of three
-# objects there are so many arrangements that nearly every scene is new. Without the picture, nothing is right.
+# With two objects the colours mostly survive in the mean; the kinds often do not; and which colour belongs to which kind, in which
+# order, survives least. More steps help, with two objects. But of three objects there are so many arrangements that nearly every
+# scene is new. Without the picture, not one sentence is right.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: show a scene of three objects for one second, and ask the room to describe it. What is lost first: colours, kinds, places?
@@ -480,7 +482,8 @@ mm.claim("14.2", "with one object they tie", gain(~many), within=5, unit="points
 _ = by_number("unseen")
 
 # %% [markdown] tags=["alt"]
-# *Figure: the same for combinations never met. All models are far lower, already at one object; attention is still the highest.*
+# *Figure: the same for combinations never met. All models are far lower, already at one object. Attention is
+# the highest there and with two objects; beyond that hardly any sentence is exact.*
 
 # %% [markdown]
 # All fall, already with one object. Are the eyes to blame, or the sentence? The heads that trained the eyes still tell what a region shows:
@@ -504,14 +507,15 @@ for part in ("seen", "unseen"):
 
 # %% [markdown]
 # Two effects. The eyes met ducks in four colours only, and often do not know a duck in a fifth: attention is exact about as often as the heads
-# get both, so it loses nothing more. Concat loses again, most of the kinds: its one glance was learned whole, kind and colour together.
+# get both, so it loses hardly anything more. Concat gets far fewer kinds right than the eyes do: it seems to have learned its one
+# glance whole, kind and colour together.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5 Where does it look?
 
 # %% [markdown]
-# The weights can be drawn: one picture a word, with a line around where the weight is more than half of its peak. The weights before a word are those of
-# the look from which it was told.
+# The weights can be drawn: one picture a word, with a line around where the weight is more than half of its peak. The picture under a
+# word shows the look just before the model says it.
 
 
 # %% tags=["further"]
@@ -625,7 +629,7 @@ for name in ("attention", "concat"):
 #
 # $$\text{score}(w) = \frac{1}{T^\alpha} \sum_{t=1}^{T} \log p(w_t \mid w_{<t}, x)$$
 #
-# $T$ counts the words made and the end, not what was given at the start: a known bug in libraries.
+# $T$ counts the words made and the end, not what was given at the start. (Libraries have had the bug of counting that, too.)
 
 # %% [markdown]
 # ### Exercise 14.4 ●○○ 4 min
@@ -699,8 +703,8 @@ mm.claim("14.3", "on hard scenes a beam of 3 is within about 5 points of greedy"
 mm.claim("14.4", "beams of 3 and 5 tie", beam5, within=2, unit="points")
 
 # %% [markdown]
-# On the validation scenes a beam gained nothing, on the test scenes a few points; 5 and 3 tie. A small gain at best. Where a model saw a thing wrongly, no
-# search mends it.
+# On the validation scenes a beam gained nothing, on the test scenes a few points; 5 and 3 tie. A small gain at best. Search finds
+# sentences that the model itself prefers; where it saw a thing wrongly, that does not help.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: play a beam of 2: one group may keep only the best beginning of a sentence, the other two. Who has to take back a word?
@@ -792,7 +796,7 @@ print(f"attention minus concat: {apart:+} points of words right, {gain(test >= 0
 # %% [markdown]
 # Words right rank the five as exact sentences do. It is the scale that misleads. Without eyes, half of the words are right (articles, "and", some
 # relations) and not one sentence. And a few points of words are many points of sentences, because a sentence needs every word: compare
-# exact with $p^T$. (Mostly it is higher: mistakes come together.) Read the log for which is better, not for how good.
+# exact with $p^T$. (Mostly it is higher: mistakes come together.) The log can say which model is better, not how good its sentences are.
 
 # %% [markdown]
 # The model that looks:
@@ -827,7 +831,7 @@ survives("attention")
 
 # %% [markdown]
 # With two objects the model that looks names all in order more often than it is exact. What fails then is the *relation*, mostly above against
-# below: it is a matter of two places at once, and one look per word does not settle it.
+# below. A likely reason: a relation depends on two places at once, and each word gets only one look.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: which of the wrong ones would a person accept?
@@ -882,12 +886,12 @@ _ = widgets.explore(describe, scene=(0, len(GALLERY) - 1, 1), beam=(1, 5, 1), al
 # %% [markdown]
 # ## What articles say, what is true
 #
-# - *"The model explains itself: see where it looks."* Weights say what was read, not how it was used. Taking away what weighed most took our word away, but also that of a
-#   model without a map;
-#   in other networks maps were changed a lot while the answer stayed (Jain and Wallace 2019).
+# - *"The model explains itself: see where it looks."* Weights say what was read, not how it was used. Taking away what weighed most
+#   took our word away, but also that of a model without a map. In other networks maps were changed a lot while the answer stayed
+#   (Jain and Wallace 2019).
 # - *"CIDEr 1.2"* says little unless you know the scale (some tools give ten times the other's) and where rare words were counted.
 # - *"Validation BLEU"* in a training log is often that of next words given true ones. Ask which.
-# - *"A beam of 5 is better."* Here it tied with 3; in some translation models it hurts (Koehn and Knowles 2017).
+# - *"A beam of 5 is better."* Here it tied with 3; in translation, wide beams made sentences worse (Koehn and Knowles 2017).
 
 # %% [markdown]
 # ## Three key points
@@ -907,10 +911,10 @@ _ = widgets.explore(describe, scene=(0, len(GALLERY) - 1, 1), beam=(1, 5, 1), al
 # **2.** Why does the mean of the regions mostly fail at two objects?
 # <details><summary>A: it has fewer parameters than attention</summary>Hardly fewer: the counts stand in section 4.</details>
 # <details><summary>B: it does not know the colours and kinds</summary>With one object it names both nearly always.</details>
-# <details><summary>C: each arrangement of objects has to be learned anew</summary>Right. With more steps it learns more of them; a look at one object at a time is reused.</details>
+# <details><summary>C: each arrangement must be learned anew</summary>Right. With more steps it learns more of them; a look at one object at a time is reused.</details>
 #
 # **3.** CIDEr of one perfect caption for one picture is 0. Why?
-# <details><summary>A: every n-gram is then in all pictures, so none weighs anything</summary>Right. Count the rare ones in training captions.</details>
+# <details><summary>A: each n-gram is in all pictures, so none counts</summary>Right. Count the rare ones in training captions.</details>
 # <details><summary>B: CIDEr needs five references for each picture</summary>One is enough for a score above 0, if others are judged too.</details>
 # <details><summary>C: the sentence is too short for four-word grams</summary>Then it would lose a quarter at most, not all.</details>
 
