@@ -249,7 +249,7 @@ for label, x in judged.items():
 # %% [markdown]
 # The judge knows the real ones (it was trained on them) and gives nothing for a picture of something else, but it is strict: mirror a picture, and some marks
 # are gone; take the colour, and most are. A right picture *drawn otherwise* is punished. And the copier gets a part of the marks without painting at all:
-# *man surfing* is near to *woman surfing*. Keep its number in mind.
+# *speedboat* is near to *motor boat*. Keep its number in mind.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: let people say what a fair judge of paintings would be, and who should not be one. A painter marking its own work usually comes up early.
@@ -291,7 +291,7 @@ check.ex15_1(hard_gumbel)
 
 # %% [markdown]
 # What keeps the encoder from using a few codes only? A second term, the **KL** divergence of each place's $q$ from the even distribution. It
-# keeps the encoder *unsure*, so that codes go on being tried; that the book is used is what follows. It must be summed over the $K$ *codes* (and
+# keeps the encoder *unsure*, so that it goes on trying codes, and more of the book gets used. It must be summed over the $K$ *codes* (and
 # then over the places); public code has summed over the wrong axis, or left it out. By hand:
 
 
@@ -368,7 +368,7 @@ axes = left.subplots()
 for k, (name, dvae) in enumerate(dvaes.items()):
     share = use_of_codes(dvae)[1]
     used = share[share > 0]
-    axes.plot(np.arange(1, len(used) + 1), used, color=plotting.COLORS[k], lw=2.5, label=name)
+    axes.plot(np.arange(1, len(used) + 1), used, color=plotting.COLORS[2 + 2 * k], lw=2.5, label=name)
     print(
         f"{name}: {(share > 1e-3).sum()} of 64 codes fill more than one place in 1,000; the first fills {share[0]:.0%}"
     )
@@ -382,10 +382,10 @@ for spots, name in zip(grid, ("original", *dvaes), strict=True):
 
 # %% [markdown] tags=["alt"]
 # *Figure: left, the share of places that each code fills, most used first, on a logarithmic axis, for two dVAEs and an even line; a line ends
-# where the unused codes begin, early without KL. Right, five emoji and what each dVAE reads back from its 64 places: soft shapes in about the right colours.*
+# where the unused codes begin, early without KL. Right, five emoji and what each dVAE reads back from its 64 places: soft shapes, with bright colours faded or lost.*
 
 # %% [markdown]
-# Both read back soft shapes in about the right colours. But without KL a handful of codes do all the work and the rest of the book stays empty; with it several times as many live. That is worth
+# Both read back soft shapes and lose bright colours. But without KL a handful of codes do all the work and the rest of the book stays empty; with it several times as many live. That is worth
 # seeing before any transformer is trained on the codes.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -429,7 +429,8 @@ def write(names, seed=0):
 
 
 # %% [markdown]
-# Do the words matter? Its loss on 200 training pictures, with their own names and with names of others; and what guessing by the codes' shares would cost.
+# Do the words matter? Compare the transformer's loss on 200 training pictures with their own names and with names of others, and with what guessing by the codes'
+# shares would cost. It is measured in *nats*, the unit of surprise $-\log p$ (natural logarithm): the fewer, the better the guess.
 
 # %%
 some, shares = torch.arange(min(200, len(codes))), shares[shares > 0]
@@ -440,7 +441,7 @@ for label, rows_ in (("own names", some), ("names of others", some.roll(7))):
 print(f"guessing by shares: {-(shares * shares.log()).sum():.2f}")
 
 # %% [markdown]
-# A *nat* is a unit of surprise, $-\log p$. Six *training* names:
+# Six *training* names, written and read back:
 
 # %%
 SHOWN = ["grinning face", "Italy", "firefighter dark skin tone", "kiwi fruit", "lobster", "cherries"]
@@ -465,7 +466,8 @@ plotting.images([(x + 1) / 2 for x in write(SHOWN)], SHOWN)
 #
 # At $t = 0$ lies the picture, at $t = 1$ noise. **Flow matching** (Lipman and others 2023) trains a network $v(x_t, t)$ to guess the
 # **velocity** $\epsilon - x_0$ by least squares. It cannot know which line it is on, so it learns the *mean* velocity through $x_t$. Following
-# that mean backwards from fresh noise leads to fresh pictures. It is a form of *diffusion*: the same guess gives the picture expected, $x_t - t v$.
+# that mean backwards from fresh noise leads to fresh pictures. It is a form of *diffusion*: the guess gives the picture expected, $x_t - t v$.
+# Stable Diffusion 3 uses such lines (Esser and others 2024).
 
 # %% [markdown]
 # ### Exercise 15.2 ●○○ 5 min
@@ -724,8 +726,8 @@ for line, name in zip(grid, names, strict=True):
 # *Figure: for four prompts the picture expected at steps 1 to 20. At step 1 most can be told already, rough and noisy; the later steps clean and sharpen them.*
 
 # %% [markdown]
-# Each picture shows $x_t - t v$, what the painter *expects* at that moment. Did you think it would start as a blur, the mean of many pictures? It does where many pictures fit. But a
-# name seen in training fits *one*, and guidance sharpens the guess, so the first look at pure noise already shows most of it: a sign that it was learned by heart (section 8). The later steps clean up.
+# Each picture shows $x_t - t v$, what the painter *expects* at that moment. Did you think it would start as a blur, the mean of many pictures? It does where many pictures fit. But
+# these prompts fit *one* picture, or a few that look alike, and guidance sharpens the guess: the first look at pure noise already shows most of it. Is it learned by heart? Section 8 asks. The later steps clean up.
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: draw two far points and a cloud on the board, and straight lines from the cloud to both. Where lines cross, what is the mean velocity?
@@ -848,7 +850,7 @@ def imagine(clip, prior, text, seed=0):
 
 
 clip, prior = CLIP().eval(), new_prior().eval()
-mm.checkpoint("15", clip=clip, prior=prior)
+_ = mm.checkpoint("15", clip=clip, prior=prior)
 
 # %% [markdown]
 # Everything that was trained before the lesson, in one function:
@@ -929,7 +931,7 @@ figure, grid = plt.subplots(1, 3, figsize=(12.5, 3.4), sharey=True)
 for axes, (part, each) in zip(grid, bounds.items(), strict=True):
     for k, (name, bound) in enumerate(each.items()):
         error = [[bound.estimate - bound.low], [bound.high - bound.estimate]]
-        color = plotting.COLORS[0 if name.startswith("painter") else 1]
+        color = plotting.COLORS[0] if name.startswith("painter") else "darkgray"
         axes.barh(k, bound.estimate, xerr=error, color=color, error_kw={"ecolor": "#222222", "capsize": 4})
         axes.text(bound.high + 0.02, k, f"{bound.estimate:.2f}", va="center", fontsize=12)
     axes.set(xlabel="finds its prompt among 100", xlim=(0, 1.25), xticks=(0, 0.5, 1), title=TITLES[part])
@@ -938,7 +940,7 @@ for axes, (part, each) in zip(grid, bounds.items(), strict=True):
 
 # %% [markdown] tags=["alt"]
 # *Figure: share of pictures that find their own prompt among 100, for seen names, new combinations and new concepts. Real pictures are highest and pictures of another prompt lowest, near zero.
-# Between them the copy of the nearest name, and the painter without and with guidance. The painter's bars fall from panel to panel.*
+# Between them, in blue, the painter without and with guidance, and the copy of the nearest name. The painter is best on new combinations and poorest on new concepts, where the copy stands above it.*
 
 # %%
 found = {part: each["painter"] for part, each in bounds.items()}
@@ -1122,7 +1124,7 @@ _ = widgets.explore(
 # ## The answer
 #
 # How does a machine paint a sentence? It turns the words into vectors in which like things lie near each other, starts from something without meaning (an empty list of codes, or noise), and goes in many small steps, each
-# a guess at what is missing that the words have tilted. What it knows in parts it can put together anew, figure with tone; of a word it never met it paints little more than the nearest thing it knows.
+# a guess, steered by the words, at what is missing. What it knows in parts it can put together anew, figure with tone; of a word it never met it paints little more than the nearest thing it knows.
 
 # %% [markdown]
 # ## What can go wrong
@@ -1131,7 +1133,7 @@ _ = widgets.explore(
 # - **Times (B,) times pictures (B, C, H, W)**: with unlucky shapes torch multiplies along the wrong axis without a word.
 # - **Nothing hidden in training**: then there is no $v_\varnothing$, and guidance has nothing to walk away from.
 # - **A judge who helped.** Candidates chosen by the judge, or a painter trained to please it, pass without being good.
-# - **Last weights instead of their average**: paintings flicker from step to step.
+# - **Last weights instead of their average**: paintings then change from one training step to the next.
 
 # %% [markdown]
 # ## What articles say, what is true
@@ -1157,7 +1159,7 @@ _ = widgets.explore(
 # <details><summary>C: memory, as the network has to be twice as large</summary>One network gives both answers, with the prompt and without it.</details>
 #
 # **2.** A painter passes for 60 % of unseen names, copies of the nearest training name for 55 %. What do you say?
-# <details><summary>A: it does a little better than copying, if the interval allows it</summary>Right. The copy is the rival; chance is not.</details>
+# <details><summary>A: a little better than copying, if the interval allows it</summary>Right. The copy is the rival; chance is not.</details>
 # <details><summary>B: it understands 60 % of the names it has never seen before</summary>Most of that comes from names that are nearly training names.</details>
 # <details><summary>C: it has learned the training pictures by heart, so it fails</summary>Not shown: compare pixels with the nearest training picture for that.</details>
 #
