@@ -478,7 +478,7 @@ def looks_figure(scene, texts, model):
 
 
 # %% [markdown] tags=["predict"]
-# **Predict first.** For "what is left of the duck?", where will hop 1 look, and where the last hop?
+# **Predict first.** For a question such as "what is left of the duck?", where will hop 1 look, and where the last hop?
 
 
 # %% tags=["further"]
@@ -678,9 +678,9 @@ _ = figure.colorbar(drawn, ax=axes, label="share of the row")
 # *Figure: three tables of true number against answer, rows adding up to 1, for softmax, gates and concat. With gates most lies on the diagonal.*
 
 # %% [markdown]
-# One function changed, and the model counts: softmax tells *none* from *some* and little more. Concat lies between: its mean divides
-# by 64, always, so the total survives in it. What is left to the gates: section 3 marked one region a thing, its centre, but the regions around
-# show parts of it too, so a gate must learn to open once a thing.
+# One function changed, and the model counts: softmax can partly tell *none* from *some*, and little more. Concat lies between: its mean divides
+# by 64, always, so the total survives in it. The gates still make mistakes: each thing was marked at one region, its centre (section 3), but the
+# regions around show parts of it too, and only one gate should open for each thing.
 #
 # But a cause is not yet a cure: section 8 trains gates on *all* questions. Look at its column *count* before you believe that
 # gates are simply better.
@@ -1016,17 +1016,17 @@ for k, language in enumerate(right):
     for j, (each, label) in enumerate(((tone, "skin tone"), (human, "woman, man, person"), (right, "the whole name"))):
         bound = bootstrap_interval(np.mean, each[language])
         spread = [[bound.estimate - bound.low], [bound.high - bound.estimate]]
-        dot = {"color": plotting.COLORS[j], "label": None if k else label, "capsize": 2}
-        axes.errorbar(bound.estimate, k + 0.22 * (j - 1), xerr=spread, fmt="o", **dot)
+        dot = {"color": plotting.COLORS[(4, 3, 6)[j]], "label": None if k else label, "capsize": 2}
+        axes.errorbar(bound.estimate, k + 0.22 * (j - 1), xerr=spread, fmt="osD"[j], markersize=5, **dot)
 for j, chance in enumerate((1 / 6, 1 / 3, 1 / 18)):
-    axes.axvline(chance, ls="--", color=plotting.COLORS[j], label="chance, in its colour" if j == 0 else None)
+    axes.axvline(chance, ls="--", color=plotting.COLORS[(4, 3, 6)[j]], label=None if j else "chance, in its colour")
 axes.set(yticks=range(len(right)), yticklabels=[LANGUAGES[code] for code in right], xlim=(0, 1))
 axes.set(xlabel=f"share chosen rightly ({held_out.sum()} things held out)")
 axes.invert_yaxis()
 _ = figure.legend(loc="outside upper center", ncols=4)
 
 # %% [markdown] tags=["alt"]
-# *Figure: for each of 13 languages three dots with intervals over things: share of right skin tones, of right woman, man or person, and of exactly right names.
+# *Figure: for each of 13 languages three marks with intervals over things: share of right skin tones, of right woman, man or person, and of exactly right names.
 # Each lies right of its dashed line of chance; skin tone lies highest.*
 
 # %% [markdown]
@@ -1040,7 +1040,7 @@ _ = figure.legend(loc="outside upper center", ncols=4)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 11 Scoring when people disagree
 #
-# Our scenes have one right answer. Photographs do not: VQA asks ten people, and an answer counts as right as far as they agree:
+# Our scenes have one right answer. Photographs do not: VQA (Antol and others 2015) asks ten people, and an answer counts as right as far as they agree:
 #
 # $$\text{accuracy}(a) = \min\left(\frac{\text{how many of ten said } a}{3},\, 1\right)$$
 
@@ -1108,7 +1108,7 @@ for agree in range(5):
 # ## Quiz
 #
 # **1.** A model answers "how many" questions right in 45 % of cases. What do you ask first?
-# <details><summary>A: how many layers its picture encoder has</summary>That comes later, if at all.</details>
+# <details><summary>A: whether a deeper picture encoder would raise that figure further</summary>That comes later, if at all.</details>
 # <details><summary>B: how often the same model is right without a picture</summary>Right. If "2" is right in 39 % of cases, 45 is little.</details>
 # <details><summary>C: whether more training data could be bought</summary>Only once you know what the number is worth.</details>
 #
@@ -1118,7 +1118,7 @@ for agree in range(5):
 # <details><summary>C: the sigmoid has larger gradients than the softmax for large scores</summary>It saturates too; the sum is what differs.</details>
 #
 # **3.** Memory raises accuracy. Which control tells you that the *history* did it?
-# <details><summary>A: a second model with memory, trained from another seed</summary>That tells how much seeds matter.</details>
+# <details><summary>A: the same model with memory, trained again from several other seeds</summary>That tells how much seeds matter.</details>
 # <details><summary>B: a model without memory that is trained for longer</summary>It has fewer parameters, so it cannot tell history from size.</details>
 # <details><summary>C: the same model with another scene's history in its place</summary>Right. The same size, the same form, no information.</details>
 
