@@ -93,6 +93,10 @@ def player(name, sound):
 
 display(HTML(player(f"{who[same[1]]}: {said[same[1]]}", sounds["train"][same[1]])))
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: play the string before you show the spectrograms, and let the room point at where one digit ends. Nobody agrees to
+# the hundredth of a second, which is why neither reader is told. In a room without loudspeakers the spectrograms carry the point.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 Two ways to read
 #
@@ -118,7 +122,7 @@ class Listener(nn.Module):
 
 
 # %% [markdown]
-# The first reader is lesson 12's: a label or a blank at each step, and CTC. Label 1 is "zero", 10 is "nine".
+# The first reader is lesson 12's: a label or a blank at each step, and CTC (Graves and others 2006). Label 1 is "zero", 10 is "nine".
 
 
 # %%
@@ -147,7 +151,7 @@ class CTCReader(nn.Module):
 #
 # $$e_t = w \cdot \tanh(q + k_t), \qquad a = \text{softmax}(e), \qquad c = \sum_t a_t v_t$$
 #
-# (Bahdanau and others 2015.) The context $c$ is what it heard where it looked. It ends with a word of its own, label 0.
+# (Bahdanau and others 2015; for speech, Chan and others 2016.) The context $c$ is what it heard where it looked. It ends with a word of its own, label 0.
 
 # %% [markdown]
 # ### Exercise 17.1 ●●○ 8 min
@@ -431,6 +435,10 @@ def predicted_mel(text):
 # frequency begins. **Griffin-Lim** (1984) searches for phases that fit: guess some; make sound; look at the sound's own
 # spectrogram; keep its phases, but put the wanted magnitudes back; repeat.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: have two learners swing their arms at the same pace, first together, then a quarter turn apart. Their magnitude is
+# the same, their phase is not, and a mel spectrogram could not tell the pairs from each other.
+
 # %% [markdown]
 # ### Exercise 17.2 ●●○ 8 min
 # Write `griffin_lim_step(magnitude, guess)`. `magnitude` is a float array (129, T), the wanted magnitudes; `guess` a complex array
@@ -687,7 +695,7 @@ print(f"loss: {np.log(256):.2f} nats for a guess among 256 levels, {np.mean(loss
 # ### Speak
 #
 # To speak we draw a level, feed it back, and predict the next. Done naively, every sample runs the network over all that lies before it.
-# But a layer of dilation $d$ needs just one old number, the one it was given $d$ steps ago: **remember it**. That is all of "Fast WaveNet":
+# But a layer of dilation $d$ needs just one old input, the one it was given $d$ steps ago: **remember it**. That is all of "Fast WaveNet":
 # a cache, not an approximation. Let us see whether it is exact.
 
 
@@ -806,14 +814,14 @@ scores = {name: bootstrap_interval(right, rows) for name, rows in judged.items()
 figure = plotting.bars(scores, ylabel="digits read right in %")
 kinds = dict.fromkeys(scores, "control") | dict.fromkeys(list(scores)[3:6], "true mel")
 kinds |= {name: "predicted mel" for name in scores if "predicted" in name}
-paint = {"true mel": plotting.COLORS[0], "predicted mel": plotting.COLORS[1], "control": "darkgray"}
+paint = {"true mel": plotting.COLORS[2], "predicted mel": plotting.COLORS[4], "control": "darkgray"}
 for bar, kind in zip(figure.axes[0].patches, kinds.values(), strict=True):
     bar.set_facecolor(paint[kind])
 figure
 
 # %% [markdown] tags=["alt"]
-# *Figure: digits that the judge reads right, with intervals over strings. Blue, from the true mel: Griffin-Lim and the checkpoint are near
-# the top, the WaveNet trained here lower. Orange, from the predicted mel: both near the top. Gray, controls: recordings, 256 levels and random
+# *Figure: digits that the judge reads right, with intervals over strings. Green, from the true mel: Griffin-Lim and the checkpoint are near
+# the top, the WaveNet trained here lower. Yellow, from the predicted mel: both near the top. Gray, controls: recordings, 256 levels and random
 # phases at the top, another string's mel and the untrained network at the bottom. An interval without width: no string differed.*
 
 # %%
@@ -913,6 +921,10 @@ display(HTML(page))
 # The classifier is far from perfect on so few faces, and the four styles are **our** table, not learned from people: the picture chooses,
 # we wrote the menu. Here the synthesiser speaks, since our WaveNet knows one voice at its own pitch.
 
+# %% [markdown] slideshow={"slide_type": "notes"}
+# For the instructor: ask who wrote the table of styles, and what data would be needed to learn it instead. Then ask whether a frowning
+# face in a picture is reason enough to speak to its owner in an angry voice.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## The answer
 #
@@ -936,8 +948,9 @@ display(HTML(page))
 # - *Fast WaveNet approximates.* It remembers. Same seed, same samples: you saw the difference.
 # - *Griffin-Lim is a baseline to laugh at.* Words come through from the true mel; only ears can say what else suffers. A score that hears mels
 #   flatters it.
-# - *WaveNet is text to speech.* It is mel to sound; somebody else has to predict the mel. Say in every figure which mel was used.
-# - *The mean opinion score says so.* That score asks listeners. Nobody can compute it offline, and reader's scores are no substitute.
+# - *WaveNet is text to speech.* It turns a description into sound: linguistic features in the first article, a mel here and since Tacotron 2
+#   (Shen and others 2018). Another model has to predict the mel. Say in every figure which mel was used.
+# - *The mean opinion score says so.* That score asks listeners. Nobody can compute it offline, and the score of a reader is no substitute.
 
 # %% [markdown]
 # ## Three key points
@@ -951,12 +964,12 @@ display(HTML(page))
 #
 # **1.** You double the number of WaveNet's layers, going on with doubled dilations. What happens to the receptive field?
 # <details><summary>A: it doubles, as does the number of layers</summary>It would with a constant dilation.</details>
-# <details><summary>B: it is about squared, as dilations double</summary>Right. One plus the sum of 1, 2, 4 ... is a power of two, and its exponent doubles.</details>
+# <details><summary>B: it is squared, as dilations double</summary>Right. One plus the sum of 1, 2, 4 ... is a power of two, and its exponent doubles.</details>
 # <details><summary>C: it stays, and only the depth grows</summary>Each layer adds its dilation.</details>
 #
 # **2.** The validation loss of a WaveNet is superb, its speech is noise. What do you look for first?
 # <details><summary>A: a convolution that sees its own target</summary>Right. In training it copies; when it speaks there is nothing to copy yet.</details>
-# <details><summary>B: a temperature that is slightly too low</summary>That makes speech duller, not noise.</details>
+# <details><summary>B: a sampling temperature that is slightly too low</summary>That makes speech duller, not noise.</details>
 # <details><summary>C: a mel spectrogram with too few bands</summary>The loss would be worse, too.</details>
 #
 # **3.** A paper reports 98 % of words recognised in its synthetic speech. What should stand beside it?
@@ -986,7 +999,7 @@ if mm.per_profile(smoke=False, quick=False, full=True) and mm.data.ready("grid")
 #
 # <details><summary>How would you make attention last longer?</summary>Train on longer strings; or let it know where it looked before, so that it moves on (Chorowski and others 2015); or let it only move forward.</details>
 #
-# <details><summary>Why does nobody use WaveNet like this today?</summary>One network call a sample is slow, however well it remembers. Later vocoders write all samples at once: flows, adversarial networks such as HiFi-GAN (Kong and others 2020), diffusion.</details>
+# <details><summary>Why is WaveNet hardly used like this today?</summary>One network call a sample is slow, however well it remembers. Later vocoders write all samples at once: flows, adversarial networks such as HiFi-GAN (Kong and others 2020), diffusion.</details>
 
 # %% [markdown]
 # ## References
