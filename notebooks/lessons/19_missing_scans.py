@@ -83,7 +83,7 @@ for spot, scan, name in zip(axes, [*x[k].cpu(), y[k].cpu()], [*CONTRASTS, "tumou
 # has a bright rim in T1C. Fluid is bright in T2 and dark in FLAIR. Only CT shows the skull.*
 
 # %% [markdown]
-# Four come from one magnetic resonance scanner (MRI) with different settings: **T1** shows anatomy; **T1c** is T1 after a contrast agent, which makes
+# Four come from one magnetic resonance scanner (MRI) with different settings: **T1** shows anatomy; **T1C** is T1 after a contrast agent, which makes
 # the living rim of a tumour light up, and vessels too; **T2** shows water: swelling, but also all fluid; **FLAIR** is T2 with the fluid
 # switched off. **CT** uses X-rays: quick, cheap, poor in soft tissue.
 
@@ -337,8 +337,8 @@ class Segmenter(nn.Module):
 
 # %% [markdown]
 # Training: steps of eight slices, slices with a tumour drawn three times as often as those without, mirrored at random. Two habits keep a network from settling on
-# "never": the last layer begins at the probability of a tumour being small (its bias at -2), and a tumour pixel counts twice in the cross-entropy. Long gradients are cut. Chosen on validation
-# subjects with the plain model; all models share it.
+# "never": the last layer begins at the probability of a tumour being small (its bias at -2), and a tumour pixel counts twice in the cross-entropy. Gradients longer than 1 are shortened to 1. All this was chosen on validation
+# subjects with the plain model, and all models share it.
 
 
 # %%
@@ -426,8 +426,8 @@ brief = train(Segmenter(DATA["train"][0].mean(0)), DATA, 0, BRIEF)
 print(f"after {BRIEF} steps, validation Dice {by_subject(predict(brief, 'valid'), 'valid').mean():.2f}")
 
 # %% [markdown]
-# A good start. The lesson compares many models, and short training favours the simplest, so for the rest you get weights made by exactly this code in 1,500 steps each (`course.py train 19`
-# makes them; your own BraTS is trained here). The models are listed in one place: the plain one, each contrast alone, one model without each contrast, and those of section 7.
+# So few steps are not enough: the model still finds little or nothing. From here on you get weights made by exactly this code in 1,500 steps for each model (`course.py train 19`
+# makes them; your own BraTS is trained here). Longer training is also fairer, as a short one favours the simplest model. The models are listed in one place: the plain one, each contrast alone, one model without each contrast, and those of section 7.
 
 
 # %% tags=["further"]
@@ -495,17 +495,26 @@ for name, value in single.items():
     print(f"all against {name}: {bootstrap_interval(np.mean, whole['plain'] - value):+}")
 
 # %% tags=["further"]
+# one mark and one colour a way, in every figure
+NAMES = ("plain, black", "plain, mean picture", "plain, guess", "modality dropout", "block without dropout")
+MARKS = zip("osP^DvX", (6, 0, 5, 2, 4, 3, 7), strict=True)
+LOOK = dict(zip((*NAMES, "shared-specific", "trained without it"), MARKS, strict=True))
+TINTS = {"plain": ("blue", 0), "modality dropout": ("green", 2), "shared-specific": ("pink", 3)}  # for outlines
 drawn = {name.upper(): bootstrap_interval(np.mean, value) for name, value in single.items()}
 drawn["all"] = bootstrap_interval(np.mean, whole["plain"])
-plotting.bars(drawn, ylabel="Dice of test subjects", baseline=("predict no tumour", 0.0))
+figure = plotting.bars(drawn, ylabel="Dice of test subjects", baseline=("predict no tumour", 0.0))
+for bar in figure.axes[0].patches[:-1]:
+    bar.set_facecolor("darkgray")
+figure.axes[0].patches[-1].set_facecolor(plotting.COLORS[0])
+figure
 
 # %% [markdown] tags=["alt"]
 # *Figure: Dice with intervals over test subjects for each contrast alone and for all together. FLAIR is the best single contrast, then T2 and CT, then T1; T1C alone is
 # poorest. All together are best.*
 
 # %% [markdown]
-# No single scan comes near all of them together. Which single one is best is less sure: the few validation subjects and the test subjects need not agree. The claim takes the validation's choice; the lines below it
-# show that all beat every single one. T1c is poor alone: vessels light up too.
+# All scans together beat each single one. Which single one is best is less sure: the few validation subjects and the test subjects need not agree. The claim takes the choice made in validation; the lines below it
+# show the gain over every single one. T1C is poor alone: in it the swelling looks like grey matter, and vessels light up like the rim.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6 A scan goes missing
@@ -538,25 +547,20 @@ lost["plain, guess"] = without("plain", guess=True)
 
 
 # %% tags=["further"]
-# one mark a way, with its colour
-NAMES = ("plain, black", "plain, mean picture", "plain, guess", "modality dropout", "block without dropout")
-LOOK = dict(zip((*NAMES, "shared-specific", "trained without it"), (0, 1, 5, 2, 4, 3, 7), strict=True))
-
-
 def dots(values, low=-0.02):
     figure, axes = plt.subplots(figsize=(10, 4.6))
     for k, (name, table) in enumerate(values.items()):
         found = [bootstrap_interval(np.mean, row) for row in table]
         spread = np.array([[one.estimate - one.low, one.high - one.estimate] for one in found]).T
         place = np.arange(M) + 0.12 * (k - (len(values) - 1) / 2)
-        look = dict(fmt="osP^DvX"[k], markersize=7, capsize=3, color=plotting.COLORS[LOOK[name]])
+        look = dict(fmt=LOOK[name][0], color=plotting.COLORS[LOOK[name][1]], markersize=7, capsize=3)
         axes.errorbar(place, [one.estimate for one in found], spread, label=name, **look)
     axes.axhline(whole["plain"].mean(), color="#333333", linestyle="--", label="plain, nothing missing")
     axes.set(
         xticks=range(M), xticklabels=[c.upper() for c in CONTRASTS], xlabel="missing", ylabel="Dice of test subjects"
     )
     axes.set_ylim(bottom=low)
-    figure.legend(loc="outside upper center", ncols=3)
+    figure.legend(loc="outside upper center", ncols=4, fontsize=12, columnspacing=1.2, handletextpad=0.4)
     return axes
 
 
@@ -568,7 +572,7 @@ _ = dots(lost)
 
 # %% [markdown]
 # A black picture is a *statement*: "no signal anywhere", which no brain ever gave; without FLAIR most of the Dice is gone. The mean picture says "an average head", and most of the
-# loss is gone, for one line of code (lesson 10 again). The guess adds five. Any remedy has to beat **those**.
+# loss is gone, for one line of code (lesson 10 again). The guess takes one linear regression for each contrast, and for most contrasts recovers a part of the rest. Any remedy has to beat **these two**.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 7 Learn together, work apart
@@ -614,7 +618,7 @@ assert torch.allclose(block(scans, some)[:, :6], (first + third) / 2, atol=1e-5)
 print(tuple(block(scans, some).shape), "whatever is present")
 
 # %% [markdown]
-# Both had the plain model's training; $p = 0.2$ was chosen on validation subjects (from 0.2 and 0.35). As a control, the block **without** modality dropout, with mean pictures in the holes: is it
+# Two models follow: modality dropout alone, and shared-specific features with modality dropout. Both were trained like the plain model; $p = 0.2$ was chosen on validation subjects (from 0.2 and 0.35). As a control, the block **without** modality dropout, with mean pictures in the holes: is it
 # the training, or just the bigger network? And a **yardstick** for each contrast: a plain model trained without it from the start, for the day it is missing.
 
 # %% [markdown] tags=["predict"]
@@ -633,8 +637,9 @@ yardstick = np.stack([by_subject(predict(nets[f"without_{k}"], "test"), "test") 
 _ = dots({name: table for name, table in lost.items() if "black" not in name} | {"trained without it": yardstick}, 0.6)
 
 # %% [markdown] tags=["alt"]
-# *Figure: Dice with each contrast missing, from 0.6 up, for the mean picture, modality dropout, the block without dropout, shared-specific features and the models trained without it.
-# Without T1 all lie together. For the others shared-specific features are at or near the top, with the models trained without the contrast; modality dropout lies below them, the mean picture and the block without dropout lowest.*
+# *Figure: Dice with each contrast missing, from 0.6 up, for the mean picture, the guess, modality dropout, the block without dropout, shared-specific features and the models trained without it.
+# Without T1 all lie together. For the others shared-specific features are at or near the top, with the models trained without the contrast. The guess is level with them without T1C and T2 and falls back without FLAIR and CT;
+# modality dropout lies a little below the top; the mean picture or the block without dropout is lowest.*
 
 # %% [markdown]
 # What each **loses**: its own Dice with everything minus its Dice with the contrast missing. A small loss is worth nothing if a model was poor to begin with, so both stand here:
@@ -746,7 +751,7 @@ worse = [" + ".join(some) for some in SETS if every["shared-specific"][some] < e
 print("shared-specific is behind plain with:", ", ".join(worse), "(one seed each)")
 
 # %% [markdown]
-# With few contrasts left the plain model falls apart, the one with dropout less, and the co-learned one least: it lives on what each contrast can say alone. Not on T1c: with nothing else it finds no tumour at all, though a model for T1c alone does. Training
+# With few contrasts left the plain model falls apart, the one with dropout less, and the co-learned one least: it lives on what each contrast can say alone. Not on T1C: with nothing else it finds no tumour at all, though a model for T1C alone does. Training
 # showed it such holes only now and then (with $p = 0.2$, four of five are hidden in less than one slice of a hundred). One run each: read the pattern, not the last digit.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -791,7 +796,7 @@ for name, runs in models.items():
 # An outline can be good where it exists, and whole slices be missed: look at both columns. Six healthy subjects are too few for an interval; they are enough to see that the models trained with holes mark more tumours that are not there: a second price.
 
 # %% [markdown]
-# Look for yourself: choose a contrast to see, one to take away, and a model. The orange outline is the truth, the blue one the model's answer. *Does the model hold on to the tumour when FLAIR goes? When CT goes?*
+# Look for yourself: choose a contrast to see, one to take away, and a model. The orange outline is the truth, the other one the model's answer. *Does the model hold on to the tumour when FLAIR goes? When CT goes?*
 
 
 # %% tags=["further"]
@@ -807,11 +812,13 @@ def look(case, show, missing, model):
     picture = np.zeros(y.shape[1:]) if show == missing else DATA["test"][0][CASES[case], CONTRASTS.index(show)].cpu()
     axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
     said, true = ANSWERS[model, missing][case], y[CASES[case]].cpu()
-    for mask, color in ((true, plotting.COLORS[1]), (said, plotting.COLORS[5])):
+    for mask, color in ((true, plotting.COLORS[1]), (said, plotting.COLORS[TINTS[model][1]])):
         if mask.any():
             axes.contour(mask, [0.5], colors=color, linewidths=2)
     axes.set(xticks=(), yticks=(), title=f"{show.upper()}{' (missing)' if show == missing else ''}")
-    axes.set_xlabel(f"truth (orange), {model} (blue)\nDice of this slice {metrics.dice_score(said, true):.2f}")
+    axes.set_xlabel(
+        f"truth (orange), {model} ({TINTS[model][0]})\nDice of this slice {metrics.dice_score(said, true):.2f}"
+    )
     return figure
 
 
@@ -819,7 +826,7 @@ choices = dict(show=list(CONTRASTS), missing=["nothing", *CONTRASTS])
 _ = widgets.explore(look, case=(0, 5), **choices, model=["plain", "modality dropout", "shared-specific"])
 
 # %% [markdown] tags=["alt"]
-# *Figure: one slice of a test subject in the chosen contrast with the outlines of the true tumour in orange and of the model's answer in blue, and the Dice of that slice.*
+# *Figure: one slice of a test subject in the chosen contrast with the outlines of the true tumour in orange and of the model's answer in blue, green or pink, and the Dice of that slice.*
 
 # %% [markdown] slideshow={"slide_type": "notes"}
 # For the instructor: the last case is healthy. Ask what its Dice is when the model marks nothing, and when it marks one pixel. Why is that no number to average?
@@ -843,7 +850,7 @@ _ = widgets.explore(look, case=(0, 5), **choices, model=["plain", "modality drop
 # %% [markdown]
 # ## What articles say, what is true
 #
-# - *"On BraTS, with CT ..."* BraTS has T1, T1c, T2 and FLAIR. There is no CT in it, whatever articles say.
+# - *"On BraTS, with CT ..."* BraTS has T1, T1C, T2 and FLAIR. There is no CT in it, whatever articles say.
 # - *"Dice 0.9."* Of which region, over subjects or slices, with which value for 0/0? MONAI's Dice answers NaN wherever the *truth* is empty, unless told otherwise, and leaves it out: false tumours in healthy people
 #   then cost nothing. torchmetrics gave NaN for two empty masks; BraTS' own rule is 1.
 
@@ -868,13 +875,13 @@ for name, value in (("1, as here", 1.0), ("left out (NaN)", np.nan), ("0", 0.0))
 # ## Quiz
 #
 # **1.** A model marks three pixels in a healthy head. What is its Dice there?
-# <details><summary>A: close to 1, since nearly all pixels are right</summary>That is pixel accuracy. Dice does not count background.</details>
+# <details><summary>A: close to 1, since nearly all of its pixels are right</summary>That is pixel accuracy. Dice does not count background.</details>
 # <details><summary>B: exactly 0, as if it had marked half the brain</summary>Right. Nothing is shared, so all false tumours score 0, however small; count their pixels apart.</details>
 # <details><summary>C: undefined, because the true mask is empty</summary>Only if both masks are empty is it 0/0.</details>
 #
 # **2.** Why does a U-Net have skip connections?
-# <details><summary>A: they hand the exact places to the way up, after the bottom has lost them</summary>Right. The bottom knows what is there, the skips where its edge runs.</details>
-# <details><summary>B: they let each pixel see further around it than the bottom can</summary>The bottom sees furthest; that is what it is for.</details>
+# <details><summary>A: they hand exact places to the way up, which the bottom has lost</summary>Right. The bottom knows what is there, the skips where its edge runs.</details>
+# <details><summary>B: they let each pixel see further around itself than the bottom can</summary>The bottom sees furthest; that is what it is for.</details>
 # <details><summary>C: they keep items of a batch apart during normalisation</summary>That is the choice of group over batch normalisation.</details>
 #
 # **3.** A method "loses only 0.02 Dice without FLAIR, the baseline 0.70". What do you ask first?
@@ -887,7 +894,7 @@ for name, value in (("1, as here", 1.0), ("left out (NaN)", np.nan), ("0", 0.0))
 #
 # Nothing below is needed for the answer.
 #
-# <details><summary>The three parts of the tumour</summary>Core, oedema and rim are three masks (BraTS scores the whole, the core and the rim). The rim lights up in T1c only. `colearning.UNet(5, 4)` has a logit for each label; in a few hundred steps it learns the oedema and hardly the small parts. Train it longer.</details>
+# <details><summary>The three parts of the tumour</summary>Core, oedema and rim are three masks (BraTS scores the whole, the core and the rim). The rim lights up in T1C only. `colearning.UNet(5, 4)` has a logit for each label; in a few hundred steps it learns the oedema and hardly the small parts. Train it longer.</details>
 # <details><summary>Filling in by a model</summary>A network can draw the missing contrast from the others. It cannot add what the others do not know; what it draws where the tumour is can mislead a reader.</details>
 # <details><summary>More co-learning</summary>ShaSpec adds two losses: shared features of different contrasts should look alike, and specific ones should tell which contrast they come from. Lesson 18's distillation works, too: the answer with everything present teaches the answer with holes.</details>
 
