@@ -298,8 +298,8 @@ print(f"validation accuracy in %: always '{classes[largest]}' {majority['valid']
 print("\n".join(f"{name} alone {score(said['valid'][name]):.1f}" for name in NAMES))
 
 # %% [markdown]
-# A modality no better than the most frequent class has nothing to bring, or you described it badly: look at it again before
-# you fuse it.
+# Is a modality no better than the most frequent class? Perhaps you described it badly: look at it again before you fuse it.
+# (It may still help beside another one, where the two only say something together.)
 #
 # ## 4 Fuse
 #
