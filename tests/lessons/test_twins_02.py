@@ -17,7 +17,7 @@ MODELS = [GaussianNB(), DecisionTreeClassifier(max_depth=3, random_state=0)]
 
 @pytest.fixture
 def task(rng):
-    """Rows, labels, new rows, and the folds as a list; drawn afresh."""
+    """Rows, labels, new rows, and the folds as a list."""
     X, y = rng.normal(size=(90, 4)), rng.integers(0, 2, 90)
     X[:, 0] += y
     folds = list(StratifiedKFold(5, shuffle=True, random_state=1).split(X, y))
